@@ -1,0 +1,1 @@
+"""One folder a provider, one module a port: ``adapters/sqlite/ledger.py`` holds SqliteLedger."""

@@ -1,0 +1,1 @@
+"""The shortest code that honours each contract; all in this process."""

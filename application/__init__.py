@@ -1,0 +1,1 @@
+"""One module, one use case: a class built with ports and called with keywords."""

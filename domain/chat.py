@@ -1,0 +1,209 @@
+"""What is said to a chat model: messages, tools and the request that carries them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Literal
+
+from attrs import field, frozen
+
+from tollkeeper.domain.errors import InvalidRequest
+
+
+class Role(StrEnum):
+    """Who speaks."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+@frozen
+class TextPart:
+    """A piece of text."""
+
+    text: str
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise InvalidRequest("the text of a message must be str", code="invalid_message")
+
+
+@frozen
+class ImagePart:
+    """An image: either a *url* (http, https), or its bytes as *data* with a *media_type*."""
+
+    url: str | None = None
+    data: bytes | None = field(default=None, repr=False)
+    media_type: str = "image/png"
+
+    def __attrs_post_init__(self) -> None:
+        if (self.url is None) == (self.data is None):
+            raise InvalidRequest("an image has either a url or data", code="invalid_message")
+        if self.url is not None and not self.url.startswith(("http://", "https://")):
+            raise InvalidRequest("an image's url starts with https://", code="invalid_message")
+        if not self.media_type.startswith("image/"):
+            raise InvalidRequest("an image's media type starts with image/", code="invalid_message")
+
+
+Part = TextPart | ImagePart
+
+
+@frozen
+class ToolCall:
+    """The model asks for the tool *name*; *arguments* is JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+    def parsed_arguments(self) -> dict[str, Any]:
+        """Read the arguments as a JSON object.
+
+        Raises:
+            InvalidRequest: the model wrote something else (code ``invalid_tool_arguments``).
+        """
+        try:
+            value = json.loads(self.arguments or "{}")
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise InvalidRequest(
+                f"the model called {self.name} with arguments that are no JSON object",
+                code="invalid_tool_arguments",
+            )
+        return value
+
+
+@frozen
+class Message:
+    """One turn. *tool_calls* belong to an assistant's, *tool_call_id* to a tool's."""
+
+    role: Role
+    content: tuple[Part, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """All text of the message."""
+        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+
+def _parts(content: str | Part | Sequence[str | Part]) -> tuple[Part, ...]:
+    pieces = [content] if isinstance(content, str | TextPart | ImagePart) else list(content)
+    for piece in pieces:
+        if not isinstance(piece, str | TextPart | ImagePart):
+            raise InvalidRequest(
+                "content is text, TextPart, ImagePart or a list of them", code="invalid_message"
+            )
+    return tuple(TextPart(piece) if isinstance(piece, str) else piece for piece in pieces)
+
+
+def system(text: str) -> Message:
+    """Say *text* as the one who set the model up."""
+    return Message(Role.SYSTEM, _parts(text))
+
+
+def user(content: str | Part | Sequence[str | Part]) -> Message:
+    """Say *content* (text, images, or both) as the user."""
+    return Message(Role.USER, _parts(content))
+
+
+def assistant(text: str = "", *, tool_calls: Sequence[ToolCall] = ()) -> Message:
+    """Repeat what the model said, and the tools it called."""
+    return Message(Role.ASSISTANT, _parts(text) if text else (), tuple(tool_calls))
+
+
+def tool_result(tool_call_id: str, text: str) -> Message:
+    """Answer the tool call named *tool_call_id*."""
+    return Message(Role.TOOL, _parts(text), tool_call_id=tool_call_id)
+
+
+@frozen
+class Tool:
+    """A function that the model may call; *parameters* is a JSON Schema of an object."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(factory=lambda: {"type": "object", "properties": {}})
+    strict: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+        if not isinstance(self.name, str) or not 1 <= len(self.name) <= 64:
+            raise InvalidRequest("a tool's name has 1-64 characters", code="invalid_tool")
+        if not set(self.name) <= allowed:
+            raise InvalidRequest("a tool's name is letters, digits, _ and -", code="invalid_tool")
+        if not isinstance(self.parameters, Mapping) or self.parameters.get("type") != "object":
+            raise InvalidRequest(
+                f'parameters of {self.name}: a JSON Schema with "type": "object"',
+                code="invalid_tool",
+            )
+
+
+ToolChoice = Literal["auto", "none", "required"]
+
+
+@frozen
+class JsonSchema:
+    """Ask for an answer that is JSON of this *schema*."""
+
+    name: str
+    schema: Mapping[str, Any]
+    strict: bool = True
+
+
+ResponseFormat = Literal["text", "json"] | JsonSchema
+
+
+def _check_messages(_: object, __: object, messages: tuple[Message, ...]) -> None:
+    if not messages:
+        raise InvalidRequest("at least one message is needed", code="invalid_message")
+    for message in messages:
+        if not isinstance(message, Message):
+            raise InvalidRequest(
+                "messages are made with user(), system(), assistant() and tool_result()",
+                code="invalid_message",
+            )
+        if message.role is Role.TOOL and not message.tool_call_id:
+            raise InvalidRequest("a tool's message needs a tool_call_id", code="invalid_message")
+
+
+@frozen
+class ChatRequest:
+    """What is asked of a model; *model* is the provider's own name for it.
+
+    *max_tokens* bounds what is written, reasoning included; it is always sent, because the hold
+    rests on it. *extra* goes to the provider untouched.
+    """
+
+    model: str
+    messages: tuple[Message, ...] = field(converter=tuple, validator=_check_messages)
+    max_tokens: int
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = field(default=(), converter=tuple)
+    seed: int | None = None
+    tools: tuple[Tool, ...] = field(default=(), converter=tuple)
+    tool_choice: ToolChoice | str = "auto"
+    """``auto``, ``none``, ``required``, or the name of the one tool to call."""
+    response_format: ResponseFormat = "text"
+    extra: Mapping[str, Any] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        if type(self.max_tokens) is not int or self.max_tokens < 1:
+            raise InvalidRequest("max_tokens is a whole number, 1 or more", code="invalid_request")
+        for name, value, most in (("temperature", self.temperature, 2), ("top_p", self.top_p, 1)):
+            if value is not None and not 0 <= value <= most:
+                raise InvalidRequest(f"{name} is between 0 and {most}", code="invalid_request")
+        if not all(isinstance(tool, Tool) for tool in self.tools):
+            raise InvalidRequest("tools are Tool objects", code="invalid_tool")
+        names = [tool.name for tool in self.tools]
+        if len(set(names)) != len(names):
+            raise InvalidRequest("two tools have the same name", code="invalid_tool")
+        if self.tool_choice not in ("auto", "none", "required", *names):
+            raise InvalidRequest(
+                "tool_choice is auto, none, required or the name of a tool", code="invalid_tool"
+            )

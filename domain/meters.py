@@ -1,0 +1,38 @@
+"""What is counted, and how sure we are of the count."""
+
+from enum import StrEnum
+
+
+class Meter(StrEnum):
+    """What one usage event counts. Pools are exclusive: no token is in two of them."""
+
+    REQUESTS = "requests"
+    INPUT_TOKENS = "input_tokens"
+    """Text and image tokens read, neither cached nor written to a cache."""
+    CACHED_INPUT_TOKENS = "cached_input_tokens"
+    CACHE_WRITE_TOKENS = "cache_write_tokens"
+    INPUT_AUDIO_TOKENS = "input_audio_tokens"
+    OUTPUT_TOKENS = "output_tokens"
+    """Visible tokens written, without reasoning."""
+    REASONING_TOKENS = "reasoning_tokens"
+    OUTPUT_AUDIO_TOKENS = "output_audio_tokens"
+    AUDIO_MILLISECONDS = "audio_milliseconds"
+    """Recorded sound, in thousandths of a second so that it stays a whole number."""
+
+
+INPUT_POOLS = (
+    Meter.INPUT_TOKENS,
+    Meter.CACHED_INPUT_TOKENS,
+    Meter.CACHE_WRITE_TOKENS,
+    Meter.INPUT_AUDIO_TOKENS,
+)
+OUTPUT_POOLS = (Meter.OUTPUT_TOKENS, Meter.REASONING_TOKENS, Meter.OUTPUT_AUDIO_TOKENS)
+
+
+class Provenance(StrEnum):
+    """Where a quantity comes from."""
+
+    REPORTED = "reported"
+    """The provider said it."""
+    ESTIMATED = "estimated"
+    """The provider did not say; we counted what we saw."""

@@ -1,0 +1,76 @@
+"""Plans: what an account has bought, and what that entitles it to."""
+
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from attrs import field, frozen
+
+from tollkeeper.domain.checks import checked_text
+from tollkeeper.domain.errors import InvalidRequest, PermissionDenied
+from tollkeeper.domain.rate_limits import RateLimit
+
+
+def _check_name(_: object, __: object, name: str) -> None:
+    if not name:
+        raise InvalidRequest("a plan needs a name")
+    checked_text(name, field="the plan's name", longest=64)
+
+
+def _check_not_negative(_: object, __: object, bps: int) -> None:
+    if type(bps) is not int or not 0 <= bps <= 1_000_000:
+        raise InvalidRequest("markup_bps is 0 to 1 000 000 basis points")
+
+
+def _check_positive(_: object, __: object, tokens: int | None) -> None:
+    if tokens is not None and (type(tokens) is not int or tokens < 1):
+        raise InvalidRequest("max_output_tokens is 1 or more")
+
+
+@frozen
+class Plan:
+    """What an account may do.
+
+    *operations* and *models* are patterns (``*`` and ``?``): ``chat:*``, ``offline/*``.
+    *rate_limit* counts the calls of the whole account. *markup_bps* is added to each price, in
+    basis points (100 is one per cent).
+    """
+
+    name: str = field(validator=_check_name)
+    operations: tuple[str, ...] = ("*",)
+    models: tuple[str, ...] = ("*",)
+    rate_limit: RateLimit | None = None
+    max_output_tokens: int | None = field(default=None, validator=_check_positive)
+    markup_bps: int = field(default=0, validator=_check_not_negative)
+
+    def require(self, *, operation: str, model: str) -> None:
+        """Check that the plan includes *operation* on *model*.
+
+        Raises:
+            PermissionDenied: it does not.
+        """
+        if not any(fnmatchcase(operation, pattern) for pattern in self.operations):
+            raise PermissionDenied(
+                f"the plan {self.name} does not include {operation}", code="not_in_plan"
+            )
+        if not any(fnmatchcase(model, pattern) for pattern in self.models):
+            raise PermissionDenied(
+                f"the plan {self.name} does not include the model {model}", code="not_in_plan"
+            )
+
+
+@frozen
+class Subscription:
+    """An *account* has the plan called *plan* from *starts_at* until before *ends_at*."""
+
+    account: str
+    plan: str
+    starts_at: datetime
+    ends_at: datetime | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.ends_at is not None and self.ends_at <= self.starts_at:
+            raise InvalidRequest("a subscription must end after it starts")
+
+    def covers(self, at: datetime) -> bool:
+        """Whether the subscription runs at *at*."""
+        return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)

@@ -1,0 +1,164 @@
+"""Prices, exactly: a price is *amount* for *per* units, never a rounded per-unit figure.
+
+**Rounding, the only place:** the charge of one usage event is its exact rational price, rounded
+up to a whole nano-unit. Nothing else on the money path rounds. A call's charge is the sum of its
+events' charges, so it exceeds the exact price by less than one nano per event.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from attrs import field, frozen
+
+from tollkeeper.domain.errors import ConfigurationError, InvalidRequest, Unsupported
+from tollkeeper.domain.meters import INPUT_POOLS, OUTPUT_POOLS, Meter
+from tollkeeper.domain.money import Money
+
+BASIS_POINTS = 10_000
+_STAND_INS: Mapping[Meter, Meter] = {
+    Meter.CACHED_INPUT_TOKENS: Meter.INPUT_TOKENS,
+    Meter.CACHE_WRITE_TOKENS: Meter.INPUT_TOKENS,
+    Meter.INPUT_AUDIO_TOKENS: Meter.INPUT_TOKENS,
+    Meter.REASONING_TOKENS: Meter.OUTPUT_TOKENS,
+    Meter.OUTPUT_AUDIO_TOKENS: Meter.OUTPUT_TOKENS,
+}
+"""The pool whose price holds where a pool has none of its own: never free by accident."""
+
+
+def _not_negative(_: object, __: object, amount: Money) -> None:
+    if amount.nanos < 0:
+        raise InvalidRequest("a price cannot be negative", code="invalid_price")
+
+
+def _positive(_: object, __: object, per: int) -> None:
+    if type(per) is not int or per < 1:
+        raise InvalidRequest("a price is per 1 or more units", code="invalid_price")
+
+
+@frozen
+class Price:
+    """*amount* for *per* units of a meter: 2.50 USD per 1 000 000 input tokens."""
+
+    amount: Money = field(validator=_not_negative)
+    per: int = field(validator=_positive)
+
+    def of(self, quantity: int, *, markup_bps: int = 0) -> Money:
+        """Price *quantity* units plus a markup in basis points, rounded up to a nano.
+
+        Raises:
+            InvalidRequest: *quantity* or *markup_bps* is negative.
+        """
+        if quantity < 0 or markup_bps < 0:
+            raise InvalidRequest("quantities and markups cannot be negative")
+        exact = quantity * self.amount.nanos * (BASIS_POINTS + markup_bps)
+        return Money(-(-exact // (self.per * BASIS_POINTS)), self.amount.currency)
+
+    def is_whole(self, *, markup_bps: int = 0) -> bool:
+        """Whether one unit costs a whole number of nanos, so that nothing is ever rounded."""
+        return self.amount.nanos * (BASIS_POINTS + markup_bps) % (self.per * BASIS_POINTS) == 0
+
+
+@frozen
+class ModelPrices:
+    """What one model costs from *effective_from* until before *effective_to*.
+
+    *prices* maps each priced meter to its price, all in one currency. *source* says where the
+    figures come from. *flagged* marks a default price that stands in for an unknown one.
+    """
+
+    model: str
+    effective_from: datetime
+    prices: Mapping[Meter, Price]
+    source: str = ""
+    effective_to: datetime | None = None
+    flagged: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if len({price.amount.currency for price in self.prices.values()}) != 1:
+            raise ConfigurationError(f"prices of {self.model}: one currency, at least one price")
+        if self.effective_to is not None and self.effective_to <= self.effective_from:
+            raise ConfigurationError(f"prices of {self.model}: effective_to is not after its from")
+
+    @property
+    def currency(self) -> str:
+        """The currency of every price here."""
+        return next(iter(self.prices.values())).amount.currency
+
+    @property
+    def id(self) -> str:
+        """Names this snapshot: ``openai/gpt-4o@2024-10-01``."""
+        return f"{self.model}@{self.effective_from.date().isoformat()}"
+
+    def covers(self, at: datetime) -> bool:
+        """Whether these prices hold at *at*."""
+        return self.effective_from <= at and (self.effective_to is None or at < self.effective_to)
+
+    def price_of(self, meter: Meter) -> Price | None:
+        """The price of *meter*, or of its stand-in; None where calls are not priced by it."""
+        return self.prices.get(meter) or self.prices.get(_STAND_INS.get(meter, meter))
+
+    def worst_case(self, bounds: Mapping[Meter, int], *, markup_bps: int = 0) -> Money:
+        """Price the upper *bounds* as if each unit fell in the dearest pool of its family.
+
+        ``INPUT_TOKENS`` and ``OUTPUT_TOKENS`` in *bounds* bound their whole families.
+        """
+        total = 0
+        for meter, quantity in bounds.items():
+            family = {Meter.INPUT_TOKENS: INPUT_POOLS, Meter.OUTPUT_TOKENS: OUTPUT_POOLS}.get(
+                meter, (meter,)
+            )
+            prices = [price for pool in family if (price := self.price_of(pool)) is not None]
+            total += max((p.of(quantity, markup_bps=markup_bps).nanos for p in prices), default=0)
+            if not all(price.is_whole(markup_bps=markup_bps) for price in prices):
+                # A family split over several pools rounds each of them up by itself.
+                total += max(min(quantity, len(prices)) - 1, 0)
+        return Money(total, self.currency)
+
+
+@frozen
+class PriceBook:
+    """The dated price list; immutable. *entries* of one model never overlap in time.
+
+    Raises:
+        ConfigurationError: two entries of one model overlap.
+    """
+
+    version: str
+    entries: tuple[ModelPrices, ...]
+    default: ModelPrices | None = None
+    """Prices (flagged) for models the book does not know; None refuses such models."""
+    _by_model: dict[str, list[ModelPrices]] = field(init=False, repr=False, eq=False)
+
+    @_by_model.default
+    def _index(self) -> dict[str, list[ModelPrices]]:
+        index: dict[str, list[ModelPrices]] = {}
+        for entry in sorted(self.entries, key=lambda e: e.effective_from):
+            earlier = index.setdefault(entry.model, [])
+            if earlier and earlier[-1].covers(entry.effective_from):
+                raise ConfigurationError(f"prices of {entry.model} overlap")
+            earlier.append(entry)
+        return index
+
+    def prices_of(self, model: str, *, at: datetime) -> ModelPrices:
+        """Return the prices of *model* (``provider/name``) at *at*.
+
+        Raises:
+            Unsupported: the book has none (code ``model_unpriced``).
+        """
+        for entry in reversed(self._by_model.get(model, ())):
+            if entry.covers(at):
+                return entry
+        if self.default is not None:
+            return self.default
+        raise Unsupported(
+            f"{model} has no price, so it cannot be charged; add it to the price book, or set "
+            "a default price for unknown models",
+            code="model_unpriced",
+        )
+
+    def extended_by(self, entries: Iterable[ModelPrices], *, version: str) -> "PriceBook":
+        """Return a book in which the models of *entries* have just those prices."""
+        new = tuple(entries)
+        names = {entry.model for entry in new}
+        kept = tuple(entry for entry in self.entries if entry.model not in names)
+        return PriceBook(version=version, entries=kept + new, default=self.default)

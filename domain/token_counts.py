@@ -1,0 +1,60 @@
+"""Counting tokens without a tokenizer: an upper bound before a call, an estimate after one.
+
+A byte-level tokenizer makes at most one token of each UTF-8 byte, so the number of bytes bounds
+the number of tokens from above; English text has about four bytes a token.
+"""
+
+import json
+from collections.abc import Iterable
+
+from tollkeeper.domain.chat import ChatRequest, ImagePart, JsonSchema, Message
+from tollkeeper.domain.completions import Completion, TokenUsage
+
+TOKENS_AROUND_A_MESSAGE = 8
+"""What a provider's template adds to each message, generously."""
+LARGEST_IMAGE_TOKENS = 2_048
+"""What one image counts as at most; a capture may exceed the hold where a provider takes more."""
+_ESTIMATED_IMAGE_TOKENS = 765
+_BYTES_PER_TOKEN = 4
+
+
+def _bytes_of(message: Message) -> int:
+    calls = sum(len(f"{c.id}{c.name}{c.arguments}".encode()) for c in message.tool_calls)
+    return len(message.text.encode()) + calls + len(message.tool_call_id or "")
+
+
+def _bytes_around(request: ChatRequest) -> int:
+    """Bytes that are read beside the messages: the tools and the schema of the answer."""
+    size = 0
+    for tool in request.tools:
+        size += len(f"{tool.name}{tool.description}{json.dumps(dict(tool.parameters))}".encode())
+    if isinstance(request.response_format, JsonSchema):
+        size += len(json.dumps(dict(request.response_format.schema)).encode())
+    return size
+
+
+def _images(messages: Iterable[Message]) -> int:
+    return sum(isinstance(part, ImagePart) for message in messages for part in message.content)
+
+
+def bound_input_tokens(request: ChatRequest) -> int:
+    """The most tokens that *request* can count as, whatever the tokenizer."""
+    text = sum(TOKENS_AROUND_A_MESSAGE + _bytes_of(message) for message in request.messages)
+    tools = _bytes_around(request) + TOKENS_AROUND_A_MESSAGE * len(request.tools)
+    return text + tools + LARGEST_IMAGE_TOKENS * _images(request.messages)
+
+
+def _tokens(size: int) -> int:
+    return -(-size // _BYTES_PER_TOKEN)
+
+
+def estimate_usage(request: ChatRequest, seen: Completion) -> TokenUsage:
+    """Estimate what a provider that did not say so counted, from what was sent and *seen*."""
+    sent = sum(_bytes_of(message) for message in request.messages) + _bytes_around(request)
+    calls = sum(len(f"{c.name}{c.arguments}".encode()) for c in seen.tool_calls)
+    said = len(seen.text.encode()) + len(seen.refusal.encode()) + calls
+    return TokenUsage(
+        input=_tokens(sent) + _ESTIMATED_IMAGE_TOKENS * _images(request.messages),
+        output=min(_tokens(said), request.max_tokens),
+        reasoning=_tokens(len(seen.reasoning.encode())),
+    )

@@ -1,0 +1,1 @@
+"""The outermost ring: settings, container, facade and command line."""

@@ -1,0 +1,34 @@
+"""The five ports that share one durable store."""
+
+from typing import Protocol, runtime_checkable
+
+from tollkeeper.ports.audit_log import AuditLog
+from tollkeeper.ports.key_store import KeyStore
+from tollkeeper.ports.ledger import Ledger
+from tollkeeper.ports.plan_store import PlanStore
+from tollkeeper.ports.usage_log import UsageLog
+
+
+@runtime_checkable
+class Store(Protocol):
+    """One place for all that must never be lost; what each part writes, the others see."""
+
+    @property
+    def key_store(self) -> KeyStore:
+        """Where API keys live."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Who has how much."""
+
+    @property
+    def usage_log(self) -> UsageLog:
+        """What was used; the ledger's captures append to it."""
+
+    @property
+    def plan_store(self) -> PlanStore:
+        """Where plans live."""
+
+    @property
+    def audit_log(self) -> AuditLog:
+        """Who changed what."""

@@ -1,0 +1,1 @@
+"""The services core of an AI product; see :func:`open_tollkeeper`."""
