@@ -1,9 +1,9 @@
 """What is said to a chat model: messages, tools and the request that carries them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from attrs import field, frozen
 
@@ -158,6 +158,28 @@ class JsonSchema:
 ResponseFormat = Literal["text", "json"] | JsonSchema
 
 
+T = TypeVar("T")
+
+
+def _tuple(items: Iterable[T]) -> tuple[T, ...]:
+    try:
+        return tuple(items)
+    except TypeError:
+        raise InvalidRequest("messages, stop and tools are lists") from None
+
+
+def _messages(items: Iterable[Message]) -> tuple[Message, ...]:
+    return _tuple(items)
+
+
+def _texts(items: Iterable[str]) -> tuple[str, ...]:
+    return _tuple([items] if isinstance(items, str) else items)
+
+
+def _tools(items: Iterable[Tool]) -> tuple[Tool, ...]:
+    return _tuple(items)
+
+
 def _check_messages(_: object, __: object, messages: tuple[Message, ...]) -> None:
     if not messages:
         raise InvalidRequest("at least one message is needed", code="invalid_message")
@@ -180,13 +202,13 @@ class ChatRequest:
     """
 
     model: str
-    messages: tuple[Message, ...] = field(converter=tuple, validator=_check_messages)
+    messages: tuple[Message, ...] = field(converter=_messages, validator=_check_messages)
     max_tokens: int
     temperature: float | None = None
     top_p: float | None = None
-    stop: tuple[str, ...] = field(default=(), converter=tuple)
+    stop: tuple[str, ...] = field(default=(), converter=_texts)
     seed: int | None = None
-    tools: tuple[Tool, ...] = field(default=(), converter=tuple)
+    tools: tuple[Tool, ...] = field(default=(), converter=_tools)
     tool_choice: ToolChoice | str = "auto"
     """``auto``, ``none``, ``required``, or the name of the one tool to call."""
     response_format: ResponseFormat = "text"
@@ -196,8 +218,10 @@ class ChatRequest:
         if type(self.max_tokens) is not int or self.max_tokens < 1:
             raise InvalidRequest("max_tokens is a whole number, 1 or more", code="invalid_request")
         for name, value, most in (("temperature", self.temperature, 2), ("top_p", self.top_p, 1)):
-            if value is not None and not 0 <= value <= most:
+            if value is not None and not (isinstance(value, int | float) and 0 <= value <= most):
                 raise InvalidRequest(f"{name} is between 0 and {most}", code="invalid_request")
+        if not all(isinstance(text, str) and text for text in self.stop):
+            raise InvalidRequest("stop is a list of texts", code="invalid_request")
         if not all(isinstance(tool, Tool) for tool in self.tools):
             raise InvalidRequest("tools are Tool objects", code="invalid_tool")
         names = [tool.name for tool in self.tools]

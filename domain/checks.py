@@ -98,3 +98,25 @@ def checked_duration(duration: timedelta, *, field: str, shortest: timedelta) ->
     if not isinstance(duration, timedelta) or duration < shortest:
         raise InvalidRequest(f"{field} must be a timedelta of at least {shortest}")
     return duration
+
+
+def checked_limit(limit: int, *, most: int = 1000) -> int:
+    """Return *limit*: how many rows a page has, 1 to *most*.
+
+    Raises:
+        InvalidRequest: it is anything else.
+    """
+    if type(limit) is not int or not 1 <= limit <= most:
+        raise InvalidRequest(f"limit is a whole number between 1 and {most}")
+    return limit
+
+
+def checked_operation(operation: str) -> str:
+    """Return *operation*, written ``resource:action``.
+
+    Raises:
+        InvalidRequest: it is anything else.
+    """
+    if not isinstance(operation, str) or not _SCOPE.fullmatch(operation):
+        raise InvalidRequest("operation must read resource:action, such as chat:complete")
+    return operation

@@ -62,6 +62,7 @@ class Price:
 class ModelPrices:
     """What one model costs from *effective_from* until before *effective_to*.
 
+    The model ``provider/*`` stands for all of the provider's models that have no entry.
     *prices* maps each priced meter to its price, all in one currency. *source* says where the
     figures come from. *flagged* marks a default price that stands in for an unknown one.
     """
@@ -145,7 +146,8 @@ class PriceBook:
         Raises:
             Unsupported: the book has none (code ``model_unpriced``).
         """
-        for entry in reversed(self._by_model.get(model, ())):
+        everything = f"{model.partition('/')[0]}/*"
+        for entry in reversed(self._by_model.get(model) or self._by_model.get(everything, [])):
             if entry.covers(at):
                 return entry
         if self.default is not None:

@@ -17,7 +17,8 @@ class Ledger(Protocol):
     is durable as far as the store is. Each change is idempotent for ever, with no time limit:
     the same key with the same arguments changes nothing more and returns the first result; with
     other arguments it raises :class:`IdempotencyConflict` and changes nothing. *at* is the
-    caller's clock (aware UTC) and is no argument in this sense.
+    caller's clock (aware UTC) and is no argument in this sense. A call that fails uses no key.
+    Grants and holds have keys of their own: the same text may name one of each.
 
     Always: ``posted`` is the sum of the account's entries, ``held`` that of its open holds, and
     neither placing nor any number of callers placing at once makes ``posted - held`` negative.
@@ -91,7 +92,8 @@ class Ledger(Protocol):
         Raises:
             NotFound: no such hold.
             Conflict: the hold was released.
-            IdempotencyConflict: it was captured for another amount or usage.
+            IdempotencyConflict: it was captured for another amount or usage, or another capture
+                has logged one of the events.
             InvalidRequest: *amount* is negative, of another currency than the hold, or *usage*
                 is not the account's.
         """

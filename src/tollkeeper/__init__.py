@@ -1,1 +1,117 @@
-"""The services core of an AI product; see :func:`open_tollkeeper`."""
+"""The services core of an AI product, as one library that hosts embed.
+
+>>> async with open_tollkeeper(Settings.load(environment="local")) as tk:
+...     issued = await tk.issue_key(account="acme", scopes={"chat:complete"})
+
+Importing this package loads nothing; each public name is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tollkeeper.application.stream_completion import CompletionStream
+    from tollkeeper.domain.chat import (
+        ImagePart,
+        JsonSchema,
+        Message,
+        TextPart,
+        Tool,
+        ToolCall,
+        assistant,
+        system,
+        tool_result,
+        user,
+    )
+    from tollkeeper.domain.completions import Completion, Delta, FinishReason, Receipt, TokenUsage
+    from tollkeeper.domain.errors import DomainError, PortError, TollkeeperError
+    from tollkeeper.domain.meters import Meter
+    from tollkeeper.domain.money import Money
+    from tollkeeper.domain.plans import Plan
+    from tollkeeper.domain.principals import Principal
+    from tollkeeper.domain.rate_limits import RateLimit
+    from tollkeeper.domain.secret import Secret
+    from tollkeeper.domain.transcripts import Transcript
+    from tollkeeper.domain.usage import UsageReport
+    from tollkeeper.infra.bootstrap import open_tollkeeper
+    from tollkeeper.infra.facade import Tollkeeper
+    from tollkeeper.infra.settings import Settings
+    from tollkeeper.infra.sync_facade import SyncTollkeeper, open_tollkeeper_sync
+
+_HOMES = {
+    "application.stream_completion": ("CompletionStream",),
+    "domain.chat": (
+        "ImagePart",
+        "JsonSchema",
+        "Message",
+        "TextPart",
+        "Tool",
+        "ToolCall",
+        "assistant",
+        "system",
+        "tool_result",
+        "user",
+    ),
+    "domain.completions": ("Completion", "Delta", "FinishReason", "Receipt", "TokenUsage"),
+    "domain.errors": ("DomainError", "PortError", "TollkeeperError"),
+    "domain.meters": ("Meter",),
+    "domain.money": ("Money",),
+    "domain.plans": ("Plan",),
+    "domain.principals": ("Principal",),
+    "domain.rate_limits": ("RateLimit",),
+    "domain.secret": ("Secret",),
+    "domain.transcripts": ("Transcript",),
+    "domain.usage": ("UsageReport",),
+    "infra.bootstrap": ("open_tollkeeper",),
+    "infra.facade": ("Tollkeeper",),
+    "infra.settings": ("Settings",),
+    "infra.sync_facade": ("SyncTollkeeper", "open_tollkeeper_sync"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Completion",
+    "CompletionStream",
+    "Delta",
+    "DomainError",
+    "FinishReason",
+    "ImagePart",
+    "JsonSchema",
+    "Message",
+    "Meter",
+    "Money",
+    "Plan",
+    "PortError",
+    "Principal",
+    "RateLimit",
+    "Receipt",
+    "Secret",
+    "Settings",
+    "SyncTollkeeper",
+    "TextPart",
+    "TokenUsage",
+    "Tollkeeper",
+    "TollkeeperError",
+    "Tool",
+    "ToolCall",
+    "Transcript",
+    "UsageReport",
+    "assistant",
+    "open_tollkeeper",
+    "open_tollkeeper_sync",
+    "system",
+    "tool_result",
+    "user",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,116 @@
+"""What completing and streaming have in common: everything up to the model itself."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, TypedDict
+
+import attrs
+from attrs import frozen
+
+from tollkeeper.application.admission import Admissions
+from tollkeeper.application.metered_call import MeteredCall, MeteredCalls
+from tollkeeper.application.providers import Providers
+from tollkeeper.domain.chat import ChatRequest, Message, ResponseFormat, Tool, ToolChoice
+from tollkeeper.domain.checks import checked_duration
+from tollkeeper.domain.completions import Completion, TokenUsage
+from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.meters import Meter, Provenance
+from tollkeeper.domain.principals import Principal
+from tollkeeper.domain.token_counts import bound_input_tokens, estimate_usage
+from tollkeeper.ports.chat_model import ChatModel
+
+OPERATION = "chat:complete"
+
+
+class ChatOptions(TypedDict, total=False):
+    """What may be asked of a completion beside its messages; see ChatRequest for each.
+
+    *timeout* bounds the whole call; *idempotency_key* makes it charged once at most.
+    """
+
+    max_tokens: int | None
+    temperature: float | None
+    top_p: float | None
+    stop: Sequence[str]
+    seed: int | None
+    tools: Sequence[Tool]
+    tool_choice: ToolChoice | str
+    response_format: ResponseFormat
+    extra: Mapping[str, Any]
+    idempotency_key: str | None
+    timeout: timedelta | None
+
+
+def fingerprint(request: object) -> str:
+    """Return a digest of everything that is asked for, to tell a replay from another call."""
+    return hashlib.sha256(repr(attrs.astuple(request)).encode()).hexdigest()  # type: ignore[arg-type]
+
+
+def measured(request: ChatRequest, answer: Completion) -> tuple[TokenUsage, Provenance]:
+    """Return what the provider reported, or else an estimate from what was seen."""
+    if answer.usage is not None:
+        return answer.usage, Provenance.REPORTED
+    return estimate_usage(request, answer), Provenance.ESTIMATED
+
+
+@frozen
+class ChatCall:
+    """A completion that is paid for and may now be made."""
+
+    chat_model: ChatModel
+    request: ChatRequest
+    metered: MeteredCall
+    timeout: timedelta
+    keep_answer: bool
+
+
+@frozen
+class ChatCalls:
+    """Checks a completion, finds its model and places its hold."""
+
+    chat_models: Providers[ChatModel]
+    admissions: Admissions
+    metered_calls: MeteredCalls
+
+    async def begin(
+        self, principal: Principal, model: str, messages: Sequence[Message], options: ChatOptions
+    ) -> ChatCall:
+        """Do all that comes before the model; whatever is refused here has cost nothing."""
+        policy = self.metered_calls.policy
+        rest = dict(options)
+        key = options.get("idempotency_key")
+        timeout = options.get("timeout") or policy.call_timeout
+        for name in ("idempotency_key", "timeout", "max_tokens"):
+            rest.pop(name, None)
+        checked_duration(timeout, field="timeout", shortest=timedelta(milliseconds=1))
+        if timeout > policy.call_timeout:
+            raise InvalidRequest(f"timeout is at most {policy.call_timeout} (call_timeout)")
+        chat_model, name = self.chat_models.serving(model)
+        asked = options.get("max_tokens")
+        request = ChatRequest(
+            model=name,
+            messages=messages,
+            max_tokens=policy.default_max_tokens if asked is None else asked,
+            **rest,  # type: ignore[arg-type]
+        )
+        admission = await self.admissions.admit(principal, operation=OPERATION, model=model)
+        most = admission.plan.max_output_tokens
+        if most is not None and request.max_tokens > most:
+            if asked is not None:
+                raise InvalidRequest(
+                    f"max_tokens is at most {most} in the plan {admission.plan.name}",
+                    code="max_tokens_over_plan",
+                )
+            request = attrs.evolve(request, max_tokens=most)
+        metered = await self.metered_calls.begin(
+            admission,
+            bounds={
+                Meter.REQUESTS: 1,
+                Meter.INPUT_TOKENS: bound_input_tokens(request),
+                Meter.OUTPUT_TOKENS: request.max_tokens,
+            },
+            idempotency_key=key,
+            fingerprint=fingerprint(request) if key is not None else "",
+        )
+        return ChatCall(chat_model, request, metered, timeout, keep_answer=key is not None)

@@ -1,0 +1,92 @@
+"""Define plans, and give them to accounts."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from attrs import frozen
+
+from tollkeeper.domain.audit import AuditEntry
+from tollkeeper.domain.checks import checked_account, checked_duration, checked_text
+from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.plans import Plan, Subscription
+from tollkeeper.ports.clock import Clock
+from tollkeeper.ports.identifiers import Identifiers
+from tollkeeper.ports.plan_store import PlanStore
+
+EVERYONE = "*"
+"""The account under which changes to the plans themselves are audited."""
+
+
+@frozen
+class DefinePlan:
+    """Make a plan, or change what it allows from now on."""
+
+    plan_store: PlanStore
+    clock: Clock
+    identifiers: Identifiers
+
+    async def __call__(self, plan: Plan, *, actor: str = "host") -> Plan:
+        """Keep *plan* under its name, in the place of one that was there."""
+        if not isinstance(plan, Plan):
+            raise InvalidRequest("a plan is a Plan")
+        checked_text(actor, field="actor")
+        details: Mapping[str, str] = {
+            "models": " ".join(plan.models),
+            "operations": " ".join(plan.operations),
+            "rate_limit": str(plan.rate_limit or "none"),
+            "markup_bps": str(plan.markup_bps),
+        }
+        audit = AuditEntry(
+            id=self.identifiers.new("audit"),
+            at=self.clock.now(),
+            account=EVERYONE,
+            actor=actor,
+            action="plan.defined",
+            subject=plan.name,
+            details=details,
+        )
+        await self.plan_store.put(plan, audit=audit)
+        return plan
+
+
+@frozen
+class SubscribeAccount:
+    """Give an account a plan."""
+
+    plan_store: PlanStore
+    clock: Clock
+    identifiers: Identifiers
+
+    async def __call__(
+        self,
+        *,
+        account: str,
+        plan: str,
+        starts_at: datetime | None = None,
+        runs_for: timedelta | None = None,
+        actor: str = "host",
+    ) -> Subscription:
+        """Give *account* the plan named *plan* from *starts_at* (now) for *runs_for* (no end).
+
+        Raises:
+            NotFound: there is no such plan.
+            InvalidRequest: an argument is malformed.
+        """
+        checked_account(account)
+        checked_text(actor, field="actor")
+        now = self.clock.now()
+        start = starts_at or now
+        if runs_for is not None:
+            checked_duration(runs_for, field="runs_for", shortest=timedelta(seconds=1))
+        ends_at = None if runs_for is None else start + runs_for
+        subscription = Subscription(account=account, plan=plan, starts_at=start, ends_at=ends_at)
+        audit = AuditEntry(
+            id=self.identifiers.new("audit"),
+            at=now,
+            account=account,
+            actor=actor,
+            action="plan.subscribed",
+            subject=plan,
+        )
+        await self.plan_store.subscribe(subscription, audit=audit)
+        return subscription

@@ -1,0 +1,165 @@
+"""The composition root: which adapter stands behind which port, for one set of settings.
+
+Only this module imports dependency-injector. Each port is a Selector over singletons that import
+their adapter when they are first used. Connections are the one asynchronous Resource, and nothing
+depends on it: else every use case would become awaitable.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from dependency_injector import containers, providers
+
+from tollkeeper.application.admission import Admissions
+from tollkeeper.application.answers import Answers
+from tollkeeper.application.authenticate_key import AuthenticateKey
+from tollkeeper.application.charge_usage import ChargeUsage
+from tollkeeper.application.chat_call import ChatCalls
+from tollkeeper.application.complete import Complete
+from tollkeeper.application.expire_holds import ExpireHolds
+from tollkeeper.application.grant_credit import GrantCredit
+from tollkeeper.application.issue_key import IssueKey
+from tollkeeper.application.key_changes import KeyChanges
+from tollkeeper.application.key_minting import KeyMint
+from tollkeeper.application.list_entries import ListEntries
+from tollkeeper.application.list_keys import ListKeys
+from tollkeeper.application.manage_plans import DefinePlan, SubscribeAccount
+from tollkeeper.application.metered_call import MeteredCalls
+from tollkeeper.application.policy import Policy
+from tollkeeper.application.providers import Providers
+from tollkeeper.application.report_usage import ReportUsage
+from tollkeeper.application.revoke_key import RevokeKey
+from tollkeeper.application.rotate_key import RotateKey
+from tollkeeper.application.stream_completion import StreamCompletion
+from tollkeeper.application.transcribe import Transcribe
+from tollkeeper.infra.lazy import Lazy
+from tollkeeper.infra.peppers import peppers_of
+from tollkeeper.infra.price_book import load_price_book
+from tollkeeper.infra.registry import BUILT_IN, is_built_in, make_adapter, scheme_of
+from tollkeeper.infra.settings import Settings
+from tollkeeper.ports.chat_model import ChatModel
+from tollkeeper.ports.transcriber import Transcriber
+
+
+def _choice(port: str, url: str) -> str:
+    return scheme_of(url) if is_built_in(port, url) else "third_party"
+
+
+def _select(port: str, url: Any, **context: Any) -> Any:
+    """One port: our adapters by scheme, and whatever is installed for the other schemes."""
+    choices = {
+        scheme: providers.ThreadSafeSingleton(lazy, url, **context)
+        for scheme, lazy in BUILT_IN[port].items()
+    }
+    choices["third_party"] = providers.ThreadSafeSingleton(make_adapter, port, url, **context)
+    return providers.Selector(providers.Callable(_choice, port, url), **choices)
+
+
+def _by_provider(port: str, settings: Settings, lent: Mapping[str, Any]) -> Providers[Any]:
+    """The adapters of a port that has one for each provider; lent ones come first."""
+    urls = settings.chat_models if port == "chat_model" else settings.transcribers
+    made = {
+        name: make_adapter(port, url, api_key=settings.api_keys.get(name))
+        for name, url in urls.items()
+        if name not in lent
+    }
+    return Providers({**made, **lent})
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        currency=settings.currency,
+        key_prefix=settings.key_prefix,
+        call_timeout=settings.call_timeout,
+        hold_ttl=settings.hold_ttl,
+        close_timeout=settings.close_timeout,
+        default_max_tokens=settings.default_max_tokens,
+        answer_ttl=settings.answer_ttl,
+    )
+
+
+@asynccontextmanager
+async def _connect(
+    ports: Iterable[Any], by_provider: Iterable[Providers[Any]], lent: Iterable[object]
+) -> AsyncIterator[None]:
+    """Enter every adapter that holds a connection, except those that the host lent.
+
+    The last to enter is the first to leave, and one that fails to close does not keep the others
+    open.
+    """
+    owned_elsewhere = {id(adapter) for adapter in lent}
+    adapters = [*ports, *(a for each in by_provider for a in each.adapters.values())]
+    async with AsyncExitStack() as stack:
+        for adapter in adapters:
+            if hasattr(adapter, "__aenter__") and id(adapter) not in owned_elsewhere:
+                await stack.enter_async_context(adapter)
+        yield
+
+
+class Container(containers.DeclarativeContainer):
+    """Everything one facade is made of."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    lent = providers.Object(())
+    lent_chat_models: providers.Provider[Mapping[str, ChatModel]] = providers.Object({})
+    lent_transcribers: providers.Provider[Mapping[str, Transcriber]] = providers.Object({})
+
+    clock = providers.ThreadSafeSingleton(Lazy("tollkeeper.adapters.system.clock:SystemClock"))
+    identifiers = providers.ThreadSafeSingleton(
+        Lazy("tollkeeper.adapters.system.identifiers:SystemIdentifiers")
+    )
+    store = _select("store", settings.provided.store)
+    key_store = store.provided.key_store
+    ledger = store.provided.ledger
+    usage_log = store.provided.usage_log
+    plan_store = store.provided.plan_store
+    audit_log = store.provided.audit_log
+    cache = _select("cache", settings.provided.cache, clock=clock)
+    rate_limiter = _select("rate_limiter", settings.provided.rate_limiter, clock=clock)
+    telemetry = _select(
+        "telemetry", settings.provided.telemetry, clock=clock, identifiers=identifiers
+    )
+    chat_models: providers.Provider[Providers[ChatModel]] = providers.ThreadSafeSingleton(
+        _by_provider, "chat_model", settings, lent_chat_models
+    )
+    transcribers: providers.Provider[Providers[Transcriber]] = providers.ThreadSafeSingleton(
+        _by_provider, "transcriber", settings, lent_transcribers
+    )
+    connections = providers.Resource(
+        _connect,
+        providers.List(store, cache, rate_limiter, telemetry),
+        providers.List(chat_models, transcribers),
+        lent,
+    )
+
+    price_book = providers.ThreadSafeSingleton(
+        load_price_book, settings.provided.price_book, settings.provided.default_price
+    )
+    policy = providers.ThreadSafeSingleton(_policy, settings)
+    mint = providers.ThreadSafeSingleton(
+        KeyMint, identifiers, policy.provided.key_prefix, providers.Callable(peppers_of, settings)
+    )
+    admissions = providers.Factory(Admissions, plan_store, rate_limiter, clock, price_book, policy)
+    metered_calls = providers.ThreadSafeSingleton(MeteredCalls, ledger, clock, identifiers, policy)
+    answers = providers.Factory(Answers, cache, policy)
+    chat_calls = providers.Factory(ChatCalls, chat_models, admissions, metered_calls)
+    key_changes = providers.Factory(KeyChanges, key_store, clock, identifiers)
+
+    issue_key = providers.Factory(IssueKey, key_store, mint, clock, identifiers)
+    authenticate_key = providers.Factory(AuthenticateKey, key_store, mint, clock)
+    list_keys = providers.Factory(ListKeys, key_store)
+    revoke_key = providers.Factory(RevokeKey, key_changes)
+    rotate_key = providers.Factory(RotateKey, key_changes, mint, clock)
+    grant_credit = providers.Factory(GrantCredit, ledger, clock, identifiers)
+    complete = providers.Factory(Complete, chat_calls, answers, telemetry)
+    stream_completion = providers.Factory(StreamCompletion, chat_calls, answers, telemetry)
+    transcribe = providers.Factory(
+        Transcribe, transcribers, admissions, metered_calls, answers, telemetry
+    )
+    charge_usage = providers.Factory(ChargeUsage, admissions, metered_calls)
+    report_usage = providers.Factory(ReportUsage, usage_log, ledger, policy)
+    list_entries = providers.Factory(ListEntries, ledger, policy)
+    expire_holds = providers.Factory(ExpireHolds, ledger, clock)
+    define_plan = providers.Factory(DefinePlan, plan_store, clock, identifiers)
+    subscribe_account = providers.Factory(SubscribeAccount, plan_store, clock, identifiers)

@@ -1,0 +1,44 @@
+"""The one door for hosts: an object whose attributes are the use cases."""
+
+from attrs import frozen
+
+from tollkeeper.application.authenticate_key import AuthenticateKey
+from tollkeeper.application.charge_usage import ChargeUsage
+from tollkeeper.application.complete import Complete
+from tollkeeper.application.expire_holds import ExpireHolds
+from tollkeeper.application.grant_credit import GrantCredit
+from tollkeeper.application.issue_key import IssueKey
+from tollkeeper.application.list_entries import ListEntries
+from tollkeeper.application.list_keys import ListKeys
+from tollkeeper.application.manage_plans import DefinePlan, SubscribeAccount
+from tollkeeper.application.report_usage import ReportUsage
+from tollkeeper.application.revoke_key import RevokeKey
+from tollkeeper.application.rotate_key import RotateKey
+from tollkeeper.application.stream_completion import StreamCompletion
+from tollkeeper.application.transcribe import Transcribe
+from tollkeeper.domain.prices import PriceBook
+
+
+@frozen
+class Tollkeeper:
+    """Every use case, wired: ``await tk.complete(…)``.
+
+    Made by :func:`open_tollkeeper`; works while its block is open.
+    """
+
+    issue_key: IssueKey
+    authenticate_key: AuthenticateKey
+    list_keys: ListKeys
+    revoke_key: RevokeKey
+    rotate_key: RotateKey
+    grant_credit: GrantCredit
+    complete: Complete
+    stream_completion: StreamCompletion
+    transcribe: Transcribe
+    charge_usage: ChargeUsage
+    report_usage: ReportUsage
+    list_entries: ListEntries
+    expire_holds: ExpireHolds
+    define_plan: DefinePlan
+    subscribe_account: SubscribeAccount
+    price_book: PriceBook

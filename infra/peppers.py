@@ -1,0 +1,62 @@
+"""The secret that API keys are checked with, where settings give none."""
+
+import os
+import secrets
+from pathlib import Path
+
+from tollkeeper.domain.errors import ConfigurationError
+from tollkeeper.domain.key_tokens import Pepper
+from tollkeeper.infra.registry import scheme_of
+from tollkeeper.infra.settings import Settings
+
+
+def peppers_of(settings: Settings) -> tuple[Pepper, ...]:
+    """Return the peppers, the current one first.
+
+    Settings of a real environment always give one. For ``local`` and ``test`` it is made on
+    first use: kept in a file of mode 0600 beside a SQLite store, or in memory for others.
+
+    Raises:
+        ConfigurationError: the file cannot be read or written, or was tampered with.
+    """
+    if settings.key_pepper is not None:
+        given = (settings.key_pepper, *settings.retired_key_peppers)
+        return tuple(Pepper(secret.reveal().encode()) for secret in given)
+    if scheme_of(settings.store) != "sqlite":
+        return (Pepper(secrets.token_bytes(32)),)
+    path = Path(settings.store.removeprefix("sqlite:///")).with_suffix(".pepper")
+    try:
+        return (Pepper(_read_or_make(path)),)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot keep a key pepper in {path.name} ({error.strerror}); make its folder "
+            "writable, or set TOLLKEEPER_KEY_PEPPER"
+        ) from error
+
+
+def _read_or_make(path: Path) -> bytes:
+    if not path.exists():
+        # Written aside and linked into place, so that of two processes that start at once one
+        # wins and both read the same whole file.
+        aside = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(aside, path)
+        except FileExistsError:
+            pass  # the other process won
+        finally:
+            aside.unlink()
+    try:
+        value = bytes.fromhex(path.read_text("ascii"))
+    except ValueError:
+        value = b""
+    if len(value) != 32:
+        raise ConfigurationError(
+            f"the key pepper in {path.name} is damaged; restore it from a backup (every key "
+            "depends on it), or delete it to start afresh: all keys issued so far then end"
+        )
+    return value

@@ -1,0 +1,115 @@
+"""Reading price books: TOML files with exact prices as text.
+
+::
+
+    version = "2026-11-22"
+
+    [[prices]]
+    model = "openai/gpt-4o-mini"
+    currency = "USD"
+    effective_from = 2024-07-18
+    source = "where the figures come from"
+    input_tokens = "0.15 per 1000000"
+    output_tokens = "0.60 per 1000000"
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from importlib.resources import files
+from pathlib import Path
+
+from attrs import evolve
+
+from tollkeeper.domain.checks import checked_model
+from tollkeeper.domain.errors import ConfigurationError, DomainError
+from tollkeeper.domain.meters import Meter
+from tollkeeper.domain.money import Money
+from tollkeeper.domain.prices import ModelPrices, Price, PriceBook
+
+_PRICE = re.compile(r"([0-9]+(?:\.[0-9]+)?) per ([1-9][0-9]*)")
+_OTHER_FIELDS = {"model", "currency", "effective_from", "effective_to", "source"}
+
+
+def parse_price(text: object, *, currency: str) -> Price:
+    """Read ``"0.15 per 1000000"``.
+
+    Raises:
+        ValueError: *text* reads otherwise, or is no text (a float is never exact).
+    """
+    match = _PRICE.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError('a price reads "0.15 per 1000000", as text')
+    return Price(Money.of(match[1], currency), int(match[2]))
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, date):
+        return datetime.combine(value, time(), UTC)
+    raise ValueError("a date reads 2024-07-18")
+
+
+def parse_prices(
+    table: Mapping[str, object], *, model: str = "", flagged: bool = False
+) -> ModelPrices:
+    """Read one ``[[prices]]`` table; *model* and the dates may be left to the caller.
+
+    Raises:
+        ValueError, DomainError, ConfigurationError: a field is missing, unknown or malformed.
+    """
+    unknown = set(table) - _OTHER_FIELDS - set(Meter)
+    if unknown:
+        raise ValueError(f"no such field or meter: {', '.join(sorted(unknown))}")
+    currency = str(table.get("currency", "USD"))
+    to = table.get("effective_to")
+    return ModelPrices(
+        model=model or checked_model(str(table.get("model", ""))),
+        effective_from=_moment(table.get("effective_from", date(2000, 1, 1))),
+        effective_to=None if to is None else _moment(to),
+        source=str(table.get("source", "")),
+        prices={
+            meter: parse_price(table[meter], currency=currency) for meter in Meter if meter in table
+        },
+        flagged=flagged,
+    )
+
+
+def _parse_book(text: str, *, name: str) -> PriceBook:
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"the price book {name} is no TOML: {error}") from error
+    faults = []
+    entries = []
+    for number, table in enumerate(data.get("prices", []), start=1):
+        try:
+            entries.append(parse_prices(table))
+        except (ValueError, DomainError, ConfigurationError) as error:
+            model = table.get("model", f"number {number}")
+            faults.append(f"the price book {name}, prices of {model}: {error}")
+    if faults:
+        raise ConfigurationError(faults)
+    return PriceBook(version=str(data.get("version", name)), entries=tuple(entries))
+
+
+def load_price_book(path: str | None, default: ModelPrices | None = None) -> PriceBook:
+    """Return the built-in price book, extended by the file at *path*.
+
+    *default* holds (flagged) for models that the book does not know; None refuses them.
+
+    Raises:
+        ConfigurationError: the file cannot be read; every fault in it is listed.
+    """
+    built_in = files("tollkeeper.infra").joinpath("prices", "built_in.toml").read_text("utf-8")
+    book = _parse_book(built_in, name="built_in.toml")
+    if path is not None:
+        try:
+            text = Path(path).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"cannot read the price book {path}") from error
+        own = _parse_book(text, name=Path(path).name)
+        book = book.extended_by(own.entries, version=f"{book.version}+{own.version}")
+    return evolve(book, default=default)

@@ -1,0 +1,97 @@
+"""Which scheme of a URL names which adapter: ours by this table, others by entry points.
+
+A third party registers ``<port>.<scheme>`` in the entry-point group ``tollkeeper.adapters``; its
+factory is called like ours: with the URL, and with the keywords that :data:`CONTEXT` lists for
+the port.
+"""
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from tollkeeper.domain.errors import ConfigurationError
+from tollkeeper.infra.lazy import Lazy
+
+GROUP = "tollkeeper.adapters"
+_ADAPTERS = "tollkeeper.adapters"
+_OPENAI = Lazy(f"{_ADAPTERS}.openai.chat_model:OpenaiChatModel.from_url", extra="openai")
+
+BUILT_IN: Mapping[str, Mapping[str, Lazy]] = {
+    "store": {
+        "memory": Lazy(f"{_ADAPTERS}.memory.store:MemoryStore.from_url"),
+        "sqlite": Lazy(f"{_ADAPTERS}.sqlite.store:SqliteStore.from_url"),
+    },
+    "cache": {"memory": Lazy(f"{_ADAPTERS}.memory.cache:MemoryCache.from_url")},
+    "rate_limiter": {"memory": Lazy(f"{_ADAPTERS}.memory.rate_limiter:MemoryRateLimiter.from_url")},
+    "telemetry": {
+        "null": Lazy(f"{_ADAPTERS}.null.telemetry:NullTelemetry.from_url"),
+        "jsonl": Lazy(f"{_ADAPTERS}.json_lines.telemetry:JsonLinesTelemetry.from_url"),
+        "memory": Lazy(f"{_ADAPTERS}.memory.telemetry:MemoryTelemetry.from_url"),
+    },
+    "chat_model": {
+        "offline": Lazy(f"{_ADAPTERS}.offline.chat_model:OfflineChatModel.from_url"),
+        "openai+https": _OPENAI,
+        "openai+http": _OPENAI,
+    },
+    "transcriber": {
+        "pocketsphinx": Lazy(
+            f"{_ADAPTERS}.pocketsphinx.transcriber:PocketsphinxTranscriber.from_url",
+            extra="pocketsphinx",
+        ),
+    },
+}
+
+CONTEXT: Mapping[str, tuple[str, ...]] = {
+    "store": (),
+    "cache": ("clock",),
+    "rate_limiter": ("clock",),
+    "telemetry": ("clock", "identifiers"),
+    "chat_model": ("api_key",),
+    "transcriber": ("api_key",),
+}
+"""The keywords that the factories of each port are called with, beside the URL."""
+
+
+def scheme_of(url: str) -> str:
+    """Return the part of *url* before ``://``, or nothing if it has none."""
+    scheme, separator, _ = url.partition("://")
+    return scheme if separator else ""
+
+
+def is_built_in(port: str, url: str) -> bool:
+    """Whether one of our own adapters of *port* serves *url*."""
+    return scheme_of(url) in BUILT_IN[port]
+
+
+def third_party(port: str) -> Mapping[str, Callable[[], Callable[..., Any]]]:
+    """Return the installed third-party schemes of *port*, each with what loads its factory."""
+    prefix = f"{port}."
+    return {
+        point.name.removeprefix(prefix): point.load
+        for point in entry_points(group=GROUP)
+        if point.name.startswith(prefix)
+    }
+
+
+def fault_of(port: str, url: object) -> str | None:
+    """Say what is wrong with the scheme of *url*, or None if an adapter serves it."""
+    if not isinstance(url, str) or not scheme_of(url):
+        return f"{port}: an adapter is named by a URL, such as {next(iter(BUILT_IN[port]))}://"
+    if is_built_in(port, url) or scheme_of(url) in third_party(port):
+        return None
+    known = ", ".join(sorted({*BUILT_IN[port], *third_party(port)}))
+    return f"{port}: no adapter is called {scheme_of(url)}; there are {known}"
+
+
+def make_adapter(port: str, url: str, **context: object) -> Any:
+    """Make the adapter of *port* that *url* names.
+
+    Raises:
+        ConfigurationError: no adapter has the scheme, its package is missing, or *url* is wrong.
+    """
+    fault = fault_of(port, url)
+    if fault is not None:
+        raise ConfigurationError(fault)
+    lazy = BUILT_IN[port].get(scheme_of(url))
+    factory = lazy or third_party(port)[scheme_of(url)]()
+    return factory(url, **context)
