@@ -67,14 +67,11 @@ class MeteredCall:
         return self in self._calls.open
 
     async def capture(self, quantities: Mapping[Meter, int], provenance: Provenance) -> Receipt:
-        """Charge what was measured; goes on to the end even if the caller is cancelled.
+        """Charge what was measured. Run it :func:`shielded`, so that cancellation waits for it.
 
         Raises:
             PortError: the ledger could not be reached for some seconds; the hold stays.
         """
-        return await shielded(self._capture(quantities, provenance))
-
-    async def _capture(self, quantities: Mapping[Meter, int], provenance: Provenance) -> Receipt:
         calls, asked = self._calls, self.admission
         now = calls.clock.now()
         usage = asked.rate(quantities, call_id=self.hold.id, provenance=provenance, at=now)
@@ -187,7 +184,7 @@ class MeteredCalls:
         hold = await self._place(hold_id, account, amount, purpose, f"{idempotency_key}#charge")
         call = MeteredCall(self, admission, hold)
         self.open.add(call)
-        return await call.capture(quantities, provenance)
+        return await shielded(call.capture(quantities, provenance))
 
     async def _place(
         self, hold_id: str, account: str, amount: Money, purpose: str, key: str

@@ -1,0 +1,75 @@
+"""A facade to test use cases with: real adapters, prices that make the sums easy to follow."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Unpack
+
+from attrs import frozen
+
+from tollkeeper import Money, Principal, Settings, Tollkeeper, open_tollkeeper
+from tollkeeper.infra.bootstrap import Lent
+
+EVERYTHING = frozenset({"chat:complete", "audio:transcribe"})
+PRICES = """
+version = "test"
+
+[[prices]]
+model = "offline/*"
+effective_from = 2000-01-01
+source = "one cent a call: what is held is what is charged"
+requests = "0.01 per 1"
+
+[[prices]]
+model = "tokens/*"
+effective_from = 2000-01-01
+source = "one micro-dollar a token read, two a token written"
+input_tokens = "0.000001 per 1"
+output_tokens = "0.000002 per 1"
+
+[[prices]]
+model = "sound/*"
+effective_from = 2000-01-01
+source = "a cent a second"
+audio_milliseconds = "0.01 per 1000"
+"""
+
+
+@frozen
+class World:
+    """A facade, an account with credit, and who calls for it."""
+
+    tk: Tollkeeper
+    principal: Principal
+
+    async def grant(self, amount: str) -> None:
+        """Give the account *amount* more."""
+        await self.tk.grant_credit(
+            account=self.principal.account,
+            amount=Money.of(amount, "USD"),
+            idempotency_key=f"grant of {amount}",
+        )
+
+    async def balance(self) -> tuple[str, str]:
+        """Return what is posted and what is held."""
+        report = await self.tk.report_usage(account=self.principal.account)
+        return report.balances[0].posted.amount, report.balances[0].held.amount
+
+
+def settings_in(folder: Path, *, store: str = "memory://", **more: object) -> Settings:
+    """Make settings with the prices of these tests."""
+    prices = folder / "prices.toml"
+    prices.write_text(PRICES)
+    return Settings(environment="test", store=store, price_book=str(prices), **more)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def open_world(
+    folder: Path, *, store: str = "memory://", credit: str = "1.00", **lent: Unpack[Lent]
+) -> AsyncIterator[World]:
+    """Open a facade on *store* with an account that has *credit*."""
+    async with open_tollkeeper(settings_in(folder, store=store), **lent) as tk:
+        world = World(tk, Principal(account="acme", scopes=EVERYTHING))
+        if credit != "0":
+            await world.grant(credit)
+        yield world

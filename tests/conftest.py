@@ -1,0 +1,11 @@
+"""Fixtures of all tests."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.servers")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run asynchronous tests on asyncio."""
+    return "asyncio"
