@@ -80,7 +80,8 @@ class ChatCalls:
         policy = self.metered_calls.policy
         rest = dict(options)
         key = options.get("idempotency_key")
-        timeout = options.get("timeout") or policy.call_timeout
+        given = options.get("timeout")
+        timeout = policy.call_timeout if given is None else given
         for name in ("idempotency_key", "timeout", "max_tokens"):
             rest.pop(name, None)
         checked_duration(timeout, field="timeout", shortest=timedelta(milliseconds=1))

@@ -30,6 +30,8 @@ class _Progress:
     a stream that nobody holds any more is closed, and charged, at once."""
 
     builder: CompletionBuilder = field(factory=CompletionBuilder)
+    first_after: float = 0.0
+    """Seconds from the call to the first piece."""
     receipt: Receipt | None = None
 
 
@@ -137,6 +139,8 @@ class StreamCompletion:
                 progress.builder.add(delta)
                 yield delta
             return
+        clock = self.chat_calls.metered_calls.clock
+        began = clock.monotonic()
         started = False
         upstream = call.chat_model.stream(call.request)
         deadline = asyncio.get_running_loop().time() + call.timeout.total_seconds()
@@ -149,7 +153,9 @@ class StreamCompletion:
                         delta = await anext(upstream)
                 except StopAsyncIteration:
                     break
-                started = True
+                if not started:
+                    started = True
+                    progress.first_after = clock.monotonic() - began
                 progress.builder.add(delta)
                 yield delta
         except TimeoutError as error:
@@ -161,20 +167,27 @@ class StreamCompletion:
                 ambiguous=True,
             ) from error
         finally:
-            await shielded(self._settle(call, progress, upstream, started=started))
+            settling = self._settle(call, progress, upstream, model, began, started=started)
+            await shielded(settling)
 
     async def _settle(
         self,
         call: ChatCall,
         progress: _Progress,
         upstream: AsyncIterator[Delta],
+        model: str,
+        began: float,
         *,
         started: bool,
     ) -> None:
         """Close the connection and charge what came, whatever ended the stream."""
-        with self.telemetry.span(
-            "stream_completion", {"tollkeeper.call_id": call.metered.hold.id}
-        ) as span:
+        # The span covers the settling alone, since none may stay open while the caller has a
+        # piece in hand; how long the stream took is an attribute.
+        attributes = {"gen_ai.request.model": model, "tollkeeper.call_id": call.metered.hold.id}
+        with self.telemetry.span("stream_completion", attributes) as span:
+            lasted = self.chat_calls.metered_calls.clock.monotonic() - began
+            span.set("tollkeeper.stream_seconds", lasted)
+            span.set("gen_ai.response.time_to_first_chunk", progress.first_after)
             try:
                 if isinstance(upstream, AsyncGenerator):
                     await upstream.aclose()

@@ -107,11 +107,11 @@ class ApiKey:
 
         Raises:
             Conflict: the key is not active.
-            InvalidRequest: *overlap* is negative or longer than seven days.
+            InvalidRequest: *overlap* is no timedelta between zero and seven days.
         """
         if self.state(at) is not KeyState.ACTIVE:
             raise Conflict(f"the key is {self.state(at)}", code="key_not_active")
-        if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        if not isinstance(overlap, timedelta) or not timedelta(0) <= overlap <= LONGEST_OVERLAP:
             raise InvalidRequest("overlap must be between 0 and 7 days", code="invalid_overlap")
         end = at + overlap
         previous = self.secrets[0]

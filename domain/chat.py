@@ -1,13 +1,18 @@
 """What is said to a chat model: messages, tools and the request that carries them."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
 from attrs import field, frozen
 
+from tollkeeper.domain.checks import checked_json_object, checked_unicode
 from tollkeeper.domain.errors import InvalidRequest
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MEDIA_TYPE = re.compile(r"image/[a-z0-9.+-]{1,64}")
 
 
 class Role(StrEnum):
@@ -26,8 +31,7 @@ class TextPart:
     text: str
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.text, str):
-            raise InvalidRequest("the text of a message must be str", code="invalid_message")
+        checked_unicode(self.text, field="the text of a message", code="invalid_message")
 
 
 @frozen
@@ -41,9 +45,15 @@ class ImagePart:
     def __attrs_post_init__(self) -> None:
         if (self.url is None) == (self.data is None):
             raise InvalidRequest("an image has either a url or data", code="invalid_message")
-        if self.url is not None and not self.url.startswith(("http://", "https://")):
+        if self.url is not None and not (
+            isinstance(self.url, str)
+            and self.url.isprintable()
+            and self.url.startswith(("http://", "https://"))
+        ):
             raise InvalidRequest("an image's url starts with https://", code="invalid_message")
-        if not self.media_type.startswith("image/"):
+        if self.data is not None and not (isinstance(self.data, bytes) and self.data):
+            raise InvalidRequest("an image's data is its bytes", code="invalid_message")
+        if not isinstance(self.media_type, str) or not _MEDIA_TYPE.fullmatch(self.media_type):
             raise InvalidRequest("an image's media type starts with image/", code="invalid_message")
 
 
@@ -58,6 +68,10 @@ class ToolCall:
     name: str
     arguments: str
 
+    def __attrs_post_init__(self) -> None:
+        if not all(isinstance(text, str) for text in (self.id, self.name, self.arguments)):
+            raise InvalidRequest("a tool call is made of texts", code="invalid_message")
+
     def parsed_arguments(self) -> dict[str, Any]:
         """Read the arguments as a JSON object.
 
@@ -66,7 +80,7 @@ class ToolCall:
         """
         try:
             value = json.loads(self.arguments or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             raise InvalidRequest(
@@ -76,29 +90,42 @@ class ToolCall:
         return value
 
 
+def _parts(content: str | Part | Sequence[str | Part]) -> tuple[Part, ...]:
+    pieces = [content] if isinstance(content, str | TextPart | ImagePart) else content
+    if not isinstance(pieces, Sequence) or not all(
+        isinstance(piece, str | TextPart | ImagePart) for piece in pieces
+    ):
+        raise InvalidRequest(
+            "content is text, TextPart, ImagePart or a list of them", code="invalid_message"
+        )
+    return tuple(TextPart(piece) if isinstance(piece, str) else piece for piece in pieces)
+
+
+def _calls(calls: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
+    if not isinstance(calls, Sequence) or not all(isinstance(call, ToolCall) for call in calls):
+        raise InvalidRequest("tool_calls are a list of ToolCall", code="invalid_message")
+    return tuple(calls)
+
+
 @frozen
 class Message:
     """One turn. *tool_calls* belong to an assistant's, *tool_call_id* to a tool's."""
 
     role: Role
-    content: tuple[Part, ...] = ()
-    tool_calls: tuple[ToolCall, ...] = ()
+    content: tuple[Part, ...] = field(default=(), converter=_parts)
+    tool_calls: tuple[ToolCall, ...] = field(default=(), converter=_calls)
     tool_call_id: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.role, Role):
+            raise InvalidRequest("a message's role is a Role", code="invalid_message")
+        for text in (self.tool_call_id or "", *(c.arguments for c in self.tool_calls)):
+            checked_unicode(text, field="a tool call", code="invalid_message")
 
     @property
     def text(self) -> str:
         """All text of the message."""
         return "".join(part.text for part in self.content if isinstance(part, TextPart))
-
-
-def _parts(content: str | Part | Sequence[str | Part]) -> tuple[Part, ...]:
-    pieces = [content] if isinstance(content, str | TextPart | ImagePart) else list(content)
-    for piece in pieces:
-        if not isinstance(piece, str | TextPart | ImagePart):
-            raise InvalidRequest(
-                "content is text, TextPart, ImagePart or a list of them", code="invalid_message"
-            )
-    return tuple(TextPart(piece) if isinstance(piece, str) else piece for piece in pieces)
 
 
 def system(text: str) -> Message:
@@ -113,7 +140,7 @@ def user(content: str | Part | Sequence[str | Part]) -> Message:
 
 def assistant(text: str = "", *, tool_calls: Sequence[ToolCall] = ()) -> Message:
     """Repeat what the model said, and the tools it called."""
-    return Message(Role.ASSISTANT, _parts(text) if text else (), tuple(tool_calls))
+    return Message(Role.ASSISTANT, () if text == "" else _parts(text), _calls(tool_calls))
 
 
 def tool_result(tool_call_id: str, text: str) -> Message:
@@ -131,15 +158,16 @@ class Tool:
     strict: bool = False
 
     def __attrs_post_init__(self) -> None:
-        allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-        if not isinstance(self.name, str) or not 1 <= len(self.name) <= 64:
-            raise InvalidRequest("a tool's name has 1-64 characters", code="invalid_tool")
-        if not set(self.name) <= allowed:
-            raise InvalidRequest("a tool's name is letters, digits, _ and -", code="invalid_tool")
-        if not isinstance(self.parameters, Mapping) or self.parameters.get("type") != "object":
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise InvalidRequest(
-                f'parameters of {self.name}: a JSON Schema with "type": "object"',
-                code="invalid_tool",
+                "a tool's name is 1-64 letters, digits, _ and -", code="invalid_tool"
+            )
+        checked_unicode(self.description, field="a tool's description", code="invalid_tool")
+        where = f"parameters of {self.name}"
+        checked_json_object(self.parameters, field=where, code="invalid_tool")
+        if self.parameters.get("type") != "object":
+            raise InvalidRequest(
+                f'{where}: a JSON Schema with "type": "object"', code="invalid_tool"
             )
 
 
@@ -153,6 +181,11 @@ class JsonSchema:
     name: str
     schema: Mapping[str, Any]
     strict: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise InvalidRequest("a schema's name is 1-64 letters, digits, _ and -")
+        checked_json_object(self.schema, field=f"the schema {self.name}")
 
 
 ResponseFormat = Literal["text", "json"] | JsonSchema
@@ -215,13 +248,26 @@ class ChatRequest:
     extra: Mapping[str, Any] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
+        if not isinstance(self.model, str) or not self.model:
+            raise InvalidRequest("model is the provider's name for it")
         if type(self.max_tokens) is not int or self.max_tokens < 1:
-            raise InvalidRequest("max_tokens is a whole number, 1 or more", code="invalid_request")
+            raise InvalidRequest("max_tokens is a whole number, 1 or more")
         for name, value, most in (("temperature", self.temperature, 2), ("top_p", self.top_p, 1)):
-            if value is not None and not (isinstance(value, int | float) and 0 <= value <= most):
-                raise InvalidRequest(f"{name} is between 0 and {most}", code="invalid_request")
+            if value is not None and not (type(value) in (int, float) and 0 <= value <= most):
+                raise InvalidRequest(f"{name} is between 0 and {most}")
+        if self.seed is not None and (type(self.seed) is not int or abs(self.seed) >= 2**63):
+            raise InvalidRequest("seed is a whole number of at most 64 bits")
         if not all(isinstance(text, str) and text for text in self.stop):
-            raise InvalidRequest("stop is a list of texts", code="invalid_request")
+            raise InvalidRequest("stop is a list of texts")
+        if not (
+            self.response_format in ("text", "json") or isinstance(self.response_format, JsonSchema)
+        ):
+            raise InvalidRequest("response_format is text, json or a JsonSchema")
+        if not isinstance(self.extra, Mapping) or not all(isinstance(k, str) for k in self.extra):
+            raise InvalidRequest("extra is a mapping with texts as keys")
+        self._check_tools()
+
+    def _check_tools(self) -> None:
         if not all(isinstance(tool, Tool) for tool in self.tools):
             raise InvalidRequest("tools are Tool objects", code="invalid_tool")
         names = [tool.name for tool in self.tools]

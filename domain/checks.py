@@ -1,6 +1,8 @@
 """Checks of names and times that every public entrance shares."""
 
+import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from tollkeeper.domain.errors import InvalidRequest
@@ -9,6 +11,8 @@ _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
 _SCOPE = re.compile(r"[a-z][a-z0-9_-]{0,63}:[a-z][a-z0-9_-]{0,63}")
 _MODEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}/[!-~]{1,191}")
 _LONGEST_TEXT = 255
+_LONGEST_DURATION = timedelta(days=36_525)
+"""A hundred years: what is added to a time of today stays a time."""
 
 
 def checked_account(account: str) -> str:
@@ -82,21 +86,26 @@ def checked_time(at: datetime, *, field: str = "at") -> datetime:
     """Return *at* in UTC.
 
     Raises:
-        InvalidRequest: it is no datetime or has no time zone.
+        InvalidRequest: it is no datetime, has no time zone, or is no time in UTC.
     """
-    if not isinstance(at, datetime) or at.tzinfo is None:
+    if not isinstance(at, datetime) or at.utcoffset() is None:
         raise InvalidRequest(f"{field} must be a datetime with a time zone")
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequest(f"{field} lies outside of the years 1 to 9999") from None
 
 
 def checked_duration(duration: timedelta, *, field: str, shortest: timedelta) -> timedelta:
-    """Return *duration*, which must be at least *shortest*.
+    """Return *duration*, which must be at least *shortest*, and a hundred years at most.
 
     Raises:
-        InvalidRequest: it is no timedelta, or shorter.
+        InvalidRequest: it is no timedelta, or shorter, or longer.
     """
     if not isinstance(duration, timedelta) or duration < shortest:
         raise InvalidRequest(f"{field} must be a timedelta of at least {shortest}")
+    if duration > _LONGEST_DURATION:
+        raise InvalidRequest(f"{field} must be a timedelta of at most a hundred years")
     return duration
 
 
@@ -120,3 +129,35 @@ def checked_operation(operation: str) -> str:
     if not isinstance(operation, str) or not _SCOPE.fullmatch(operation):
         raise InvalidRequest("operation must read resource:action, such as chat:complete")
     return operation
+
+
+def checked_unicode(text: str, *, field: str, code: str | None = None) -> str:
+    """Return *text*: any text that can be written as UTF-8.
+
+    Raises:
+        InvalidRequest: it is no str, or holds half of a surrogate pair.
+    """
+    if not isinstance(text, str):
+        raise InvalidRequest(f"{field} must be text", code=code)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"{field} holds text that is no valid Unicode", code=code) from None
+    return text
+
+
+def checked_json_object(
+    value: Mapping[str, object], *, field: str, code: str | None = None
+) -> Mapping[str, object]:
+    """Return *value*: a mapping that JSON can express.
+
+    Raises:
+        InvalidRequest: it is anything else.
+    """
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise InvalidRequest(f"{field} must be a mapping with texts as keys", code=code)
+    try:
+        json.dumps(dict(value), allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidRequest(f"{field} cannot be written as JSON", code=code) from None
+    return value

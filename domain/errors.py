@@ -20,7 +20,15 @@ machine path. Hosts map classes to HTTP statuses in one table of their own.
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
+
+
+def _restored(
+    cls: "type[TollkeeperError]", args: tuple[Any, ...], state: dict[str, Any]
+) -> "TollkeeperError":
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class TollkeeperError(Exception):
@@ -37,6 +45,10 @@ class TollkeeperError(Exception):
         super().__init__(public_message)
         self.public_message = public_message
         self.code = code or self.default_code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An error must survive the way out of a worker process, whatever its arguments.
+        return _restored, (type(self), self.args, self.__dict__)
 
 
 class DomainError(TollkeeperError):

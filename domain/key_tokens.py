@@ -68,7 +68,7 @@ def checked_prefix(prefix: str) -> str:
     Raises:
         InvalidRequest: it is anything else.
     """
-    if not _PREFIX.fullmatch(prefix):
+    if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
         raise InvalidRequest("a key prefix reads brand_environment, such as tk_live")
     return prefix
 
@@ -112,13 +112,13 @@ class Pepper:
     """A server-side secret without which a stored verifier is useless.
 
     Raises:
-        InvalidRequest: *value* is shorter than 32 bytes.
+        InvalidRequest: *value* is no bytes, or fewer than 32.
     """
 
     value: bytes
 
     def __attrs_post_init__(self) -> None:
-        if len(self.value) < 32:
+        if not isinstance(self.value, bytes) or len(self.value) < 32:
             raise InvalidRequest("a pepper is 32 bytes or more", code="weak_pepper")
 
     @property

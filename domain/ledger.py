@@ -94,7 +94,9 @@ class Hold:
         return self.state is HoldState.OPEN and self.expires_at <= at
 
     def expire(self, *, at: datetime) -> "Hold":
-        """Give everything back because the time is up."""
+        """Give everything back because the time is up. A hold that is not open stays as it is."""
+        if self.state is not HoldState.OPEN:
+            return self
         return evolve(self, state=HoldState.EXPIRED, resolved_at=at)
 
 

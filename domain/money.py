@@ -5,7 +5,7 @@ micro-dollars.
 """
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Self
 
 from attrs import field, frozen
@@ -17,6 +17,8 @@ LARGEST_NANOS = 2**63 - 1
 """What a 64-bit column holds: 9.2 thousand million units."""
 
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,9}")
+_WRITTEN = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
+"""Stricter than Decimal, which takes ``1_0`` for ten."""
 
 
 def _check_nanos(_: object, __: object, nanos: int) -> None:
@@ -56,10 +58,11 @@ class Money:
                 'write amounts as text, int or Decimal, such as Money.of("5.00", "USD")',
                 code="invalid_amount",
             )
-        try:
-            exact = Decimal(amount)
-        except InvalidOperation:
-            raise InvalidRequest("the amount is no decimal number", code="invalid_amount") from None
+        if isinstance(amount, str) and not _WRITTEN.fullmatch(amount):
+            raise InvalidRequest(
+                "the amount is no decimal number; write it as 5.00", code="invalid_amount"
+            )
+        exact = Decimal(amount)
         if not exact.is_finite() or abs(exact.adjusted()) > 30:
             raise InvalidRequest("the amount is out of range", code="invalid_amount")
         numerator, denominator = exact.as_integer_ratio()

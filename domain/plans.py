@@ -1,5 +1,6 @@
 """Plans: what an account has bought, and what that entitles it to."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from fnmatch import fnmatchcase
 
@@ -26,6 +27,23 @@ def _check_positive(_: object, __: object, tokens: int | None) -> None:
         raise InvalidRequest("max_output_tokens is 1 or more")
 
 
+def _patterns(patterns: Iterable[str]) -> tuple[str, ...]:
+    # A bare string would be taken for its characters, and one "*" among them allows everything.
+    if isinstance(patterns, str) or not isinstance(patterns, Iterable):
+        raise InvalidRequest("a plan's operations and models are lists of patterns")
+    return tuple(checked_text(pattern, field="a pattern") for pattern in patterns)
+
+
+def _check_rate_limit(_: object, __: object, limit: RateLimit | None) -> None:
+    if limit is not None and not isinstance(limit, RateLimit):
+        raise InvalidRequest("a plan's rate_limit is a RateLimit")
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    # fnmatch knows character classes too; a plan's patterns do not.
+    return any(fnmatchcase(name, pattern.replace("[", "[[]")) for pattern in patterns)
+
+
 @frozen
 class Plan:
     """What an account may do.
@@ -36,9 +54,9 @@ class Plan:
     """
 
     name: str = field(validator=_check_name)
-    operations: tuple[str, ...] = ("*",)
-    models: tuple[str, ...] = ("*",)
-    rate_limit: RateLimit | None = None
+    operations: tuple[str, ...] = field(default=("*",), converter=_patterns)
+    models: tuple[str, ...] = field(default=("*",), converter=_patterns)
+    rate_limit: RateLimit | None = field(default=None, validator=_check_rate_limit)
     max_output_tokens: int | None = field(default=None, validator=_check_positive)
     markup_bps: int = field(default=0, validator=_check_not_negative)
 
@@ -48,11 +66,11 @@ class Plan:
         Raises:
             PermissionDenied: it does not.
         """
-        if not any(fnmatchcase(operation, pattern) for pattern in self.operations):
+        if not _matches(operation, self.operations):
             raise PermissionDenied(
                 f"the plan {self.name} does not include {operation}", code="not_in_plan"
             )
-        if not any(fnmatchcase(model, pattern) for pattern in self.models):
+        if not _matches(model, self.models):
             raise PermissionDenied(
                 f"the plan {self.name} does not include the model {model}", code="not_in_plan"
             )

@@ -6,9 +6,9 @@ events' charges, so it exceeds the exact price by less than one nano per event.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, time
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from tollkeeper.domain.errors import ConfigurationError, InvalidRequest, Unsupported
 from tollkeeper.domain.meters import INPUT_POOLS, OUTPUT_POOLS, Meter
@@ -46,8 +46,10 @@ class Price:
         """Price *quantity* units plus a markup in basis points, rounded up to a nano.
 
         Raises:
-            InvalidRequest: *quantity* or *markup_bps* is negative.
+            InvalidRequest: *quantity* or *markup_bps* is negative or no int.
         """
+        if type(quantity) is not int or type(markup_bps) is not int:
+            raise InvalidRequest("quantities and markups are whole numbers")
         if quantity < 0 or markup_bps < 0:
             raise InvalidRequest("quantities and markups cannot be negative")
         exact = quantity * self.amount.nanos * (BASIS_POINTS + markup_bps)
@@ -75,6 +77,9 @@ class ModelPrices:
     flagged: bool = False
 
     def __attrs_post_init__(self) -> None:
+        for moment in (self.effective_from, self.effective_to):
+            if moment is not None and moment.utcoffset() is None:
+                raise ConfigurationError(f"prices of {self.model}: dates need a time zone")
         if len({price.amount.currency for price in self.prices.values()}) != 1:
             raise ConfigurationError(f"prices of {self.model}: one currency, at least one price")
         if self.effective_to is not None and self.effective_to <= self.effective_from:
@@ -88,7 +93,10 @@ class ModelPrices:
     @property
     def id(self) -> str:
         """Names this snapshot: ``openai/gpt-4o@2024-10-01``."""
-        return f"{self.model}@{self.effective_from.date().isoformat()}"
+        since = self.effective_from
+        # Prices that change within a day are told apart by their time.
+        written = since.date() if since.time() == time() else since
+        return f"{self.model}@{written.isoformat()}"
 
     def covers(self, at: datetime) -> bool:
         """Whether these prices hold at *at*."""
@@ -116,6 +124,10 @@ class ModelPrices:
         return Money(total, self.currency)
 
 
+def _flagged(default: ModelPrices | None) -> ModelPrices | None:
+    return default and evolve(default, flagged=True)
+
+
 @frozen
 class PriceBook:
     """The dated price list; immutable. *entries* of one model never overlap in time.
@@ -126,7 +138,7 @@ class PriceBook:
 
     version: str
     entries: tuple[ModelPrices, ...]
-    default: ModelPrices | None = None
+    default: ModelPrices | None = field(default=None, converter=_flagged)
     """Prices (flagged) for models the book does not know; None refuses such models."""
     _by_model: dict[str, list[ModelPrices]] = field(init=False, repr=False, eq=False)
 

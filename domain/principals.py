@@ -2,8 +2,12 @@
 
 from attrs import field, frozen
 
-from tollkeeper.domain.checks import checked_account, checked_scopes
+from tollkeeper.domain.checks import checked_account, checked_scopes, checked_text
 from tollkeeper.domain.errors import PermissionDenied
+
+
+def _checked_key_id(key_id: str) -> str:
+    return checked_text(key_id, field="key_id")
 
 
 @frozen
@@ -15,7 +19,7 @@ class Principal:
 
     account: str = field(converter=checked_account)
     scopes: frozenset[str] = field(converter=checked_scopes)
-    key_id: str = ""
+    key_id: str = field(default="", converter=_checked_key_id)
 
     def require(self, scope: str) -> None:
         """Check that the principal has *scope*.

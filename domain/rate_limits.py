@@ -27,7 +27,7 @@ class RateLimit:
     def __attrs_post_init__(self) -> None:
         if type(self.requests) is not int or self.requests < 1:
             raise InvalidRequest("a rate limit allows 1 or more requests")
-        if self.period < timedelta(milliseconds=1):
+        if not isinstance(self.period, timedelta) or self.period < timedelta(milliseconds=1):
             raise InvalidRequest("a rate limit's period is a millisecond or more")
 
     @classmethod
@@ -37,15 +37,14 @@ class RateLimit:
         Raises:
             InvalidRequest: *text* reads otherwise.
         """
-        match = _WRITTEN.fullmatch(text)
+        match = _WRITTEN.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             raise InvalidRequest(f"{text!r} is no rate limit; write it as 60/minute")
         return cls(int(match[1]), timedelta(seconds=_PERIODS[match[2]]))
 
     def __str__(self) -> str:
-        seconds = int(self.period.total_seconds())
-        for name, length in _PERIODS.items():
-            if seconds == length:
+        for name, seconds in _PERIODS.items():
+            if self.period == timedelta(seconds=seconds):
                 return f"{self.requests}/{name}"
         return f"{self.requests} per {self.period}"
 

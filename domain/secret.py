@@ -3,6 +3,8 @@
 import hmac
 from typing import NoReturn, final
 
+from tollkeeper.domain.errors import InvalidRequest
+
 MASK = "********"
 
 
@@ -11,11 +13,16 @@ class Secret:
     """A secret text: no repr, str, format, pickle or traceback shows it.
 
     Read it with :meth:`reveal`, at the one place that sends or hashes it.
+
+    Raises:
+        InvalidRequest: it is made of anything but text.
     """
 
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise InvalidRequest("a secret is text", code="invalid_secret")
         self._value = value
 
     def reveal(self) -> str:
@@ -37,7 +44,9 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
+        # What the operating system hands over need not be valid Unicode.
+        mine, theirs = (s._value.encode("utf-8", "surrogatepass") for s in (self, other))
+        return hmac.compare_digest(mine, theirs)
 
     def __hash__(self) -> int:
         return hash(("Secret", self._value))

@@ -18,18 +18,24 @@ _ESTIMATED_IMAGE_TOKENS = 765
 _BYTES_PER_TOKEN = 4
 
 
+def _size(*texts: str) -> int:
+    # What a model wrote may hold half of a surrogate pair; it is counted all the same.
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+
+
 def _bytes_of(message: Message) -> int:
-    calls = sum(len(f"{c.id}{c.name}{c.arguments}".encode()) for c in message.tool_calls)
-    return len(message.text.encode()) + calls + len(message.tool_call_id or "")
+    calls = sum(_size(c.id, c.name, c.arguments) for c in message.tool_calls)
+    return _size(message.text, message.tool_call_id or "") + calls
 
 
 def _bytes_around(request: ChatRequest) -> int:
     """Bytes that are read beside the messages: the tools and the schema of the answer."""
     size = 0
     for tool in request.tools:
-        size += len(f"{tool.name}{tool.description}{json.dumps(dict(tool.parameters))}".encode())
+        size += _size(tool.name, tool.description, json.dumps(dict(tool.parameters)))
     if isinstance(request.response_format, JsonSchema):
-        size += len(json.dumps(dict(request.response_format.schema)).encode())
+        schema = json.dumps(dict(request.response_format.schema))
+        size += _size(request.response_format.name, schema)
     return size
 
 
@@ -51,10 +57,11 @@ def _tokens(size: int) -> int:
 def estimate_usage(request: ChatRequest, seen: Completion) -> TokenUsage:
     """Estimate what a provider that did not say so counted, from what was sent and *seen*."""
     sent = sum(_bytes_of(message) for message in request.messages) + _bytes_around(request)
-    calls = sum(len(f"{c.name}{c.arguments}".encode()) for c in seen.tool_calls)
-    said = len(seen.text.encode()) + len(seen.refusal.encode()) + calls
+    calls = sum(_size(c.name, c.arguments) for c in seen.tool_calls)
+    output = min(_tokens(_size(seen.text, seen.refusal) + calls), request.max_tokens)
     return TokenUsage(
         input=_tokens(sent) + _ESTIMATED_IMAGE_TOKENS * _images(request.messages),
-        output=min(_tokens(said), request.max_tokens),
-        reasoning=_tokens(len(seen.reasoning.encode())),
+        output=output,
+        # max_tokens bounds both together, and the hold rests on it.
+        reasoning=min(_tokens(_size(seen.reasoning)), request.max_tokens - output),
     )

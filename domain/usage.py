@@ -150,5 +150,5 @@ class UsageReport:
             lines.append("  ".join(left + right))
         charges = ", ".join(map(str, self.charges)) or "nothing"
         balances = ", ".join(f"{b.available} available, {b.held} held" for b in self.balances)
-        lines.append(f"charged {charges}; {balances}")
+        lines.append(f"charged {charges}; {balances or 'no balance'}")
         return "\n".join(lines)

@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from attrs import fields
-from dependency_injector import providers
 
 from tollkeeper.domain.errors import ConfigurationError
-from tollkeeper.infra.container import Container
+from tollkeeper.infra.container import Container, wire
 from tollkeeper.infra.facade import Tollkeeper
 from tollkeeper.infra.settings import Settings
 from tollkeeper.ports.audit_log import AuditLog
@@ -48,39 +47,21 @@ class Lent(TypedDict, total=False):
     transcribers: Mapping[str, Transcriber]
 
 
-_OF_THE_STORE = {"key_store", "ledger", "usage_log", "plan_store", "audit_log"}
-_BY_PROVIDER = {"chat_models", "transcribers"}
-
-
 def make_container(settings: Settings | None = None, **lent: Unpack[Lent]) -> Container:
-    """Wire *settings* and what is *lent*; opens nothing.
+    """Wire *settings* (``Settings.load()`` if None) and what is *lent*; opens nothing.
 
     Raises:
         ConfigurationError: something unknown is lent, or *settings* are none.
     """
-    if settings is not None and not isinstance(settings, Settings):
+    if settings is None:
+        settings = Settings.load()
+    if not isinstance(settings, Settings):
         raise ConfigurationError("settings are made by Settings(…) or Settings.load(…)")
     unknown = set(lent) - set(Lent.__annotations__)
     if unknown:
         known = ", ".join(sorted(Lent.__annotations__))
         raise ConfigurationError(f"cannot lend {', '.join(sorted(unknown))}; there are {known}")
-    overrides: dict[str, Any] = {}
-    owners: list[object] = []
-    for name, adapter in lent.items():
-        if name in _BY_PROVIDER and isinstance(adapter, Mapping):
-            owners.extend(adapter.values())
-            overrides[f"lent_{name}"] = providers.Object(dict(adapter))
-        else:
-            owners.append(adapter)
-            overrides[name] = providers.Object(adapter)
-    if set(lent) >= _OF_THE_STORE:
-        # Nothing of the store of the settings is used, so it must not be opened either.
-        overrides.setdefault("store", providers.Object(None))
-    return Container(
-        settings=settings if settings is not None else Settings.load(),
-        lent=providers.Object(tuple(owners)),
-        **overrides,
-    )
+    return wire(settings, lent)
 
 
 def make_facade(container: Container) -> Tollkeeper:

@@ -163,3 +163,24 @@ class Container(containers.DeclarativeContainer):
     expire_holds = providers.Factory(ExpireHolds, ledger, clock)
     define_plan = providers.Factory(DefinePlan, plan_store, clock, identifiers)
     subscribe_account = providers.Factory(SubscribeAccount, plan_store, clock, identifiers)
+
+
+_OF_THE_STORE = {"key_store", "ledger", "usage_log", "plan_store", "audit_log"}
+_BY_PROVIDER = {"chat_models", "transcribers"}
+
+
+def wire(settings: Settings, lent: Mapping[str, Any]) -> Container:
+    """Make the container of *settings*, with what the host lent in the place of its own."""
+    overrides: dict[str, Any] = {}
+    owners: list[object] = []
+    for name, adapter in lent.items():
+        if name in _BY_PROVIDER:
+            owners.extend(adapter.values())
+            overrides[f"lent_{name}"] = providers.Object(dict(adapter))
+        else:
+            owners.append(adapter)
+            overrides[name] = providers.Object(adapter)
+    if set(lent) >= _OF_THE_STORE:
+        # Nothing of the store of the settings is used, so it must not be opened either.
+        overrides.setdefault("store", providers.Object(None))
+    return Container(settings=settings, lent=providers.Object(tuple(owners)), **overrides)

@@ -23,7 +23,8 @@ class Lazy:
         """Import the factory.
 
         Raises:
-            ConfigurationError: a package is missing; the message says what to install.
+            ConfigurationError: a package is missing or cannot be imported; the message says
+                what to install.
         """
         module, _, names = self.path.partition(":")
         try:
@@ -36,6 +37,9 @@ class Lazy:
                 f"{missing} is not installed; run: pip install 'tollkeeper[{self.extra}]'",
                 code="extra_missing",
             ) from error
+        except ImportError as error:
+            remedy = f"; run: pip install -U 'tollkeeper[{self.extra}]'" if self.extra else ""
+            raise ConfigurationError(f"cannot import {self.path}{remedy}") from error
         for name in names.split("."):
             found = getattr(found, name)
         factory: Callable[..., Any] = found

@@ -3,6 +3,7 @@
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from tollkeeper.domain.errors import ConfigurationError
 from tollkeeper.domain.key_tokens import Pepper
@@ -24,7 +25,10 @@ def peppers_of(settings: Settings) -> tuple[Pepper, ...]:
         return tuple(Pepper(secret.reveal().encode()) for secret in given)
     if scheme_of(settings.store) != "sqlite":
         return (Pepper(secrets.token_bytes(32)),)
-    path = Path(settings.store.removeprefix("sqlite:///")).with_suffix(".pepper")
+    database = Path(unquote(urlsplit(settings.store).path)[1:])
+    if not database.name:
+        raise ConfigurationError("store: the URL names no file; write sqlite:///name.db")
+    path = database.with_suffix(".pepper")
     try:
         return (Pepper(_read_or_make(path)),)
     except OSError as error:

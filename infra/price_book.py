@@ -82,9 +82,15 @@ def _parse_book(text: str, *, name: str) -> PriceBook:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"the price book {name} is no TOML: {error}") from error
-    faults = []
+    faults = [
+        f"the price book {name}: {field} is nothing it knows; there are version and [[prices]]"
+        for field in sorted(set(data) - {"version", "prices"})
+    ]
+    tables = data.get("prices", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ConfigurationError(f"the price book {name}: write [[prices]] above each model")
     entries = []
-    for number, table in enumerate(data.get("prices", []), start=1):
+    for number, table in enumerate(tables, start=1):
         try:
             entries.append(parse_prices(table))
         except (ValueError, DomainError, ConfigurationError) as error:

@@ -87,11 +87,20 @@ def make_adapter(port: str, url: str, **context: object) -> Any:
     """Make the adapter of *port* that *url* names.
 
     Raises:
-        ConfigurationError: no adapter has the scheme, its package is missing, or *url* is wrong.
+        ConfigurationError: no adapter has the scheme, its package is missing or broken, or *url*
+            is wrong.
     """
     fault = fault_of(port, url)
     if fault is not None:
         raise ConfigurationError(fault)
-    lazy = BUILT_IN[port].get(scheme_of(url))
-    factory = lazy or third_party(port)[scheme_of(url)]()
+    scheme = scheme_of(url)
+    lazy = BUILT_IN[port].get(scheme)
+    try:
+        factory = lazy or third_party(port)[scheme]()
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(
+            f"{port}: the adapter that is installed for {scheme}:// cannot be imported; reinstall "
+            "its package",
+            code="adapter_broken",
+        ) from error
     return factory(url, **context)

@@ -5,27 +5,44 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from types import MappingProxyType
+from typing import Any, Self
 
 from attrs import field, frozen
 
-from tollkeeper.domain.errors import ConfigurationError, DomainError
-from tollkeeper.domain.key_tokens import checked_prefix
-from tollkeeper.domain.money import Money
+from tollkeeper.domain.errors import ConfigurationError
 from tollkeeper.domain.prices import ModelPrices
 from tollkeeper.domain.secret import Secret
-from tollkeeper.infra.registry import fault_of
+from tollkeeper.infra.settings_checks import WITHOUT_PEPPER as WITHOUT_PEPPER
+from tollkeeper.infra.settings_checks import faults_of, redacted
 
-WITHOUT_PEPPER = ("local", "test")
-"""The environments that may leave ``key_pepper`` out; a pepper is then made on first use."""
 KNOWN_PROVIDERS: Mapping[str, str] = {"openai": "openai+https://api.openai.com/v1"}
 """Where a provider is served when settings give its key and no URL."""
-_PROVIDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
-def _prefix_for(settings: "Settings") -> str:
-    environment = re.sub(r"[^a-z0-9]", "", settings.environment.lower())[:16]
-    return f"tk_{environment or 'local'}"
+def _prefix_for(environment: object) -> str:
+    name = re.sub(r"[^a-z0-9]", "", str(environment).lower())[:16]
+    return f"tk_{name or 'local'}"
+
+
+def _own(table: Any) -> Any:
+    """Copy a table or list, so that who gave it can no longer change it."""
+    if isinstance(table, list):
+        return tuple(table)
+    return MappingProxyType(dict(table)) if isinstance(table, Mapping) else table
+
+
+# Typed as Any, so that type checkers hold callers to the annotation beside it.
+def _url(default: str) -> Any:
+    return field(default=default, repr=redacted)
+
+
+def _urls(**default: str) -> Any:
+    return field(factory=lambda: default, converter=_own, repr=redacted)
+
+
+def _secrets(default: object) -> Any:
+    return field(default=default, converter=_own)
 
 
 @frozen(kw_only=True)
@@ -37,16 +54,16 @@ class Settings:
     """
 
     environment: str = "local"
-    store: str = "sqlite:///tollkeeper.db"
-    cache: str = "memory://"
-    rate_limiter: str = "memory://"
-    telemetry: str = "null://"
-    chat_models: Mapping[str, str] = field(factory=lambda: {"offline": "offline://"})
-    transcribers: Mapping[str, str] = field(factory=lambda: {"pocketsphinx": "pocketsphinx://"})
-    api_keys: Mapping[str, Secret] = field(factory=dict)
+    store: str = _url("sqlite:///tollkeeper.db")
+    cache: str = _url("memory://")
+    rate_limiter: str = _url("memory://")
+    telemetry: str = _url("null://")
+    chat_models: Mapping[str, str] = _urls(offline="offline://")
+    transcribers: Mapping[str, str] = _urls(pocketsphinx="pocketsphinx://")
+    api_keys: Mapping[str, Secret] = _secrets({})
     """The providers' credentials, by provider."""
     key_pepper: Secret | None = None
-    retired_key_peppers: tuple[Secret, ...] = ()
+    retired_key_peppers: tuple[Secret, ...] = _secrets(())
     key_prefix: str = ""
     """How keys begin; ``tk_`` and the environment's name if left empty."""
     currency: str = "USD"
@@ -60,9 +77,9 @@ class Settings:
     answer_ttl: timedelta = timedelta(hours=24)
 
     def __attrs_post_init__(self) -> None:
-        if not self.key_prefix:
-            object.__setattr__(self, "key_prefix", _prefix_for(self))
-        faults = list(self._faults())
+        if self.key_prefix == "":
+            object.__setattr__(self, "key_prefix", _prefix_for(self.environment))
+        faults = faults_of(self)
         if faults:
             raise ConfigurationError(faults)
 
@@ -91,67 +108,17 @@ class Settings:
             None if file is None else Path(file),
             os.environ if environ is None else environ,
         )
-        api_keys = values.get("api_keys", {})
-        if isinstance(api_keys, Mapping):
-            known = {name: url for name, url in KNOWN_PROVIDERS.items() if name in api_keys}
-            chat_models = values.get("chat_models", {})
-            if known and isinstance(chat_models, Mapping):
-                values["chat_models"] = {"offline": "offline://", **known, **chat_models}
+        known = {n: url for n, url in KNOWN_PROVIDERS.items() if n in values.get("api_keys", {})}
+        if known:
+            given = values.get("chat_models", {"offline": "offline://"})
+            values["chat_models"] = {**known, **given}
         try:
             settings = cls(environment=environment, **values)
         except ConfigurationError as error:
-            raise ConfigurationError([*faults, *error.faults]) from None
+            # What could not be read is missing now; that is no second fault.
+            unread = tuple(fault.partition(":")[0] for fault in faults)
+            rest = [fault for fault in error.faults if not fault.startswith(unread)]
+            raise ConfigurationError([*faults, *rest]) from None
         if faults:
             raise ConfigurationError(faults)
         return settings
-
-    def _faults(self) -> "list[str]":
-        faults = [
-            fault_of(port, getattr(self, port))
-            for port in ("store", "cache", "rate_limiter", "telemetry")
-        ]
-        for port, urls in (("chat_model", self.chat_models), ("transcriber", self.transcribers)):
-            for name, url in urls.items():
-                fault = fault_of(port, url)
-                faults.append(fault and f"{port}s.{name}: {fault}")
-                if not _PROVIDER.fullmatch(name):
-                    faults.append(f"{port}s: {name!r} is no name of a provider (a-z, 0-9, _ and -)")
-        try:
-            checked_prefix(self.key_prefix)
-            Money.zero(self.currency)
-        except DomainError as error:
-            faults.append(str(error))
-        faults.extend(self._number_faults())
-        faults.extend(self._secret_faults())
-        return [fault for fault in faults if fault]
-
-    def _number_faults(self) -> "list[str]":
-        faults = [
-            f"{name} must be positive"
-            for name in ("call_timeout", "hold_ttl", "answer_ttl")
-            if getattr(self, name) <= timedelta(0)
-        ]
-        if type(self.default_max_tokens) is not int or self.default_max_tokens < 1:
-            faults.append("default_max_tokens is a whole number, 1 or more")
-        if self.hold_ttl <= self.call_timeout:
-            faults.append("hold_ttl must exceed call_timeout: else holds expire under living calls")
-        return faults
-
-    def _secret_faults(self) -> "list[str]":
-        faults = []
-        if self.key_pepper is None and self.environment not in WITHOUT_PEPPER:
-            faults.append(
-                f"key_pepper is needed in the environment {self.environment}: set "
-                "TOLLKEEPER_KEY_PEPPER to what `openssl rand -hex 32` prints"
-            )
-        peppers = [
-            p.reveal() for p in (self.key_pepper, *self.retired_key_peppers) if p is not None
-        ]
-        if any(len(pepper) < 32 or len(set(pepper)) < 10 for pepper in peppers):
-            faults.append("key_pepper is weak: use what `openssl rand -hex 32` prints")
-        for name, key in self.api_keys.items():
-            if not key or not key.reveal().isprintable() or " " in key.reveal():
-                faults.append(f"api_keys.{name} is empty or holds blanks")
-            if name not in self.chat_models and name not in self.transcribers:
-                faults.append(f"api_keys.{name}: no provider of that name is in chat_models")
-        return faults

@@ -12,8 +12,10 @@ from tollkeeper.infra.price_book import parse_prices
 
 PREFIX = "TOLLKEEPER_"
 STANDARD_FILE = "tollkeeper.toml"
-NOT_SETTINGS = ("TOLLKEEPER_ENVIRONMENT", "TOLLKEEPER_FILE", "TOLLKEEPER_TEST_")
-"""Variables that the command line and the tests read, by their beginnings."""
+NOT_SETTINGS = ("TOLLKEEPER_ENVIRONMENT", "TOLLKEEPER_FILE")
+"""Variables that the command line reads."""
+FOR_TESTS = "TOLLKEEPER_TEST_"
+"""How variables begin that the tests read."""
 
 
 def _text(value: object) -> str:
@@ -92,7 +94,8 @@ def _read_file(path: Path | None) -> tuple[dict[str, Any], Path]:
 
 def _from_file(data: Mapping[str, Any], environment: str, faults: list[str]) -> dict[str, Any]:
     """Lay the environment's table over ``[default]``; tables inside are laid entry by entry."""
-    if environment not in data and environment != "local":
+    exists = environment in data or environment == "local"
+    if not exists or environment == "default":
         known = ", ".join(sorted({"local", *data} - {"default"}))
         raise ConfigurationError(
             f"there is no environment {environment}; there are {known}", code="unknown_environment"
@@ -118,7 +121,9 @@ def _from_file(data: Mapping[str, Any], environment: str, faults: list[str]) -> 
 
 def _lay_environ(merged: dict[str, Any], environ: Mapping[str, str]) -> None:
     for variable, value in environ.items():
-        if not variable.startswith(PREFIX) or variable.startswith(NOT_SETTINGS):
+        if not variable.startswith(PREFIX) or variable.startswith(FOR_TESTS):
+            continue
+        if variable in NOT_SETTINGS:
             continue
         name, _, entry = variable.removeprefix(PREFIX).lower().partition("__")
         if entry:

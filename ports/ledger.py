@@ -84,6 +84,7 @@ class Ledger(Protocol):
     ) -> Entry:
         """Take *amount* for the hold, give the rest back, and log *usage*, in one step.
 
+        The entry bears the hold's purpose as its description.
         *amount* may exceed the hold, and the account's credit: the balance may turn negative.
         An expired hold is captured all the same, and the entry says ``late``. A replay (same
         hold, same amount, same measurements, whatever their times) returns the first entry.

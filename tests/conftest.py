@@ -2,6 +2,7 @@
 
 import pytest
 
+pytest_plugins = ("tests.conformance",)
 pytest.register_assert_rewrite("tests.servers")
 
 

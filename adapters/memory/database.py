@@ -1,0 +1,73 @@
+"""What the memory adapters share: plain collections, gone with the process."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from attrs import define, field
+
+from tollkeeper.domain.api_keys import ApiKey
+from tollkeeper.domain.audit import AuditEntry
+from tollkeeper.domain.errors import IdempotencyConflict
+from tollkeeper.domain.ledger import Balance, Entry, Hold
+from tollkeeper.domain.money import Money
+from tollkeeper.domain.plans import Plan, Subscription
+from tollkeeper.domain.usage import UsageEvent
+
+Purse = tuple[str, str]
+"""An account and a currency."""
+
+
+@define
+class MemoryDatabase:
+    """All that a :class:`~tollkeeper.adapters.memory.store.MemoryStore` holds.
+
+    The adapters change it without an ``await`` in between, and only when nothing can fail any
+    more: that alone makes each of their methods atomic.
+    """
+
+    keys: dict[str, ApiKey] = field(factory=dict)
+    key_of_kid: dict[str, str] = field(factory=dict)
+    audit: defaultdict[str, list[AuditEntry]] = field(factory=lambda: defaultdict(list))
+    plans: dict[str, Plan] = field(factory=dict)
+    subscriptions: dict[str, Subscription] = field(factory=dict)
+    balances: dict[Purse, Balance] = field(factory=dict)
+    entries: defaultdict[Purse, list[Entry]] = field(factory=lambda: defaultdict(list))
+    grants: dict[tuple[str, str], Entry] = field(factory=dict)
+    """By account and idempotency key."""
+    holds: dict[str, Hold] = field(factory=dict)
+    hold_of_key: dict[tuple[str, str], str] = field(factory=dict)
+    """By account and idempotency key."""
+    open_holds: defaultdict[Purse, dict[str, Hold]] = field(factory=lambda: defaultdict(dict))
+    captures: dict[str, tuple[Entry, dict[str, UsageEvent]]] = field(factory=dict)
+    """By hold: the entry, and the usage logged with it."""
+    usage: defaultdict[str, dict[str, UsageEvent]] = field(factory=lambda: defaultdict(dict))
+    """By account and event id."""
+    owner_of_event: dict[str, str] = field(factory=dict)
+
+    def balance(self, account: str, currency: str) -> Balance:
+        """Return the balance; zero if there is none."""
+        zero = Money.zero(currency)
+        return self.balances.get((account, currency)) or Balance(account, posted=zero, held=zero)
+
+    def event(self, event_id: str) -> UsageEvent | None:
+        """Return the logged event of that id, whosever it is."""
+        owner = self.owner_of_event.get(event_id)
+        return None if owner is None else self.usage[owner][event_id]
+
+    def log(self, event: UsageEvent) -> None:
+        """Append a usage event."""
+        self.usage[event.account][event.id] = event
+        self.owner_of_event[event.id] = event.account
+
+
+def distinct(events: Iterable[UsageEvent]) -> dict[str, UsageEvent]:
+    """Return *events* by id, each of them once.
+
+    Raises:
+        IdempotencyConflict: two of one id are not the same measurement.
+    """
+    found: dict[str, UsageEvent] = {}
+    for event in events:
+        if not event.same_measurement(found.setdefault(event.id, event)):
+            raise IdempotencyConflict("a usage event is measured in two ways")
+    return found

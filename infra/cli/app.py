@@ -1,0 +1,132 @@
+"""The command ``tollkeeper``: its global options and its groups."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from tollkeeper.domain.errors import TollkeeperError
+from tollkeeper.infra.cli import exits
+from tollkeeper.infra.cli.complete import complete
+from tollkeeper.infra.cli.credit import app as credit
+from tollkeeper.infra.cli.demo import demo
+from tollkeeper.infra.cli.doctor import doctor
+from tollkeeper.infra.cli.init import init
+from tollkeeper.infra.cli.keys import app as keys
+from tollkeeper.infra.cli.ledger import holds, ledger
+from tollkeeper.infra.cli.plans import app as plans
+from tollkeeper.infra.cli.session import Chosen
+from tollkeeper.infra.cli.transcribe import transcribe
+from tollkeeper.infra.cli.usage import usage
+from tollkeeper.infra.cli.verify import verify
+
+
+class _OneLineErrors(TyperGroup):
+    """Ends every failure that is not ours to debug with a line and a code, never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, and see that all of its output has left."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except TollkeeperError as error:
+            raise typer.Exit(exits.report(error)) from error
+        except BrokenPipeError as error:
+            exits.silence()
+            raise typer.Exit(exits.PIPE_CLOSED) from error
+        except OSError as error:
+            raise typer.Exit(_unwritten(error)) from error
+        except KeyboardInterrupt as error:
+            exits.say_error("interrupted")
+            raise typer.Exit(exits.INTERRUPTED) from error
+
+
+def _unwritten(error: OSError) -> int:
+    exits.say_error(f"cannot write the output: {error.strerror or 'an input/output error'}")
+    exits.silence()
+    return exits.FAULTS_FOUND
+
+
+app = typer.Typer(
+    cls=_OneLineErrors,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=exits.TABLE,
+)
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"tollkeeper {version('tollkeeper')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _tollkeeper(
+    ctx: typer.Context,
+    environment: Annotated[
+        str | None,
+        typer.Option(
+            "--environment",
+            "-e",
+            envvar="TOLLKEEPER_ENVIRONMENT",
+            show_default="local",
+            help="Which table of the settings file to use.",
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            envvar="TOLLKEEPER_FILE",
+            show_default="tollkeeper.toml, if it is there",
+            help="The settings file.",
+        ),
+    ] = None,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda value: _print_version(wanted=value),
+            is_eager=True,
+            help="Print the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Issue API keys, make metered completions and transcriptions, and see what they cost.
+
+    New here? Run `tollkeeper demo`. Every command explains itself with --help.
+    """
+    ctx.obj = Chosen(environment, file)
+
+
+for command in (demo, init, complete, transcribe, usage, ledger, doctor, verify):
+    app.command()(command)
+for name, group in (("keys", keys), ("credit", credit), ("plans", plans), ("holds", holds)):
+    app.add_typer(group, name=name)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    if sys.stdout is None:
+        exits.say_error("standard output is closed; what the command prints would be lost")
+        return exits.FAULTS_FOUND
+    for stream in (sys.stdout, sys.stderr):
+        # A character that the terminal cannot show must not end a call that is paid for.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        app(args=list(arguments), prog_name="tollkeeper")
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else exits.FAULTS_FOUND
+    except OSError as error:  # the help itself could not be written
+        return _unwritten(error)
+    return 0

@@ -1,0 +1,144 @@
+"""Checking each configured part by itself, so that one that is broken does not hide the others."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from attrs import frozen
+
+from tollkeeper.domain.errors import ConfigurationError, PortError, TollkeeperError
+from tollkeeper.infra.cli.exits import lines_of
+from tollkeeper.infra.cli.masking import masked
+from tollkeeper.ports.health import HealthCheck
+
+if TYPE_CHECKING:
+    from tollkeeper.infra.settings import Settings
+
+PATIENCE = 20.0
+"""Seconds that a part has to answer; a little more than adapters give their own checks."""
+Status = Literal["reachable", "in process", "failed"]
+
+
+@frozen
+class Checked:
+    """What one part is, and whether it works; *latency* in seconds, of its health check."""
+
+    part: str
+    adapter: str
+    status: Status
+    latency: float | None = None
+    says: str = ""
+
+
+@frozen
+class Part:
+    """Something that is configured, and how to make it."""
+
+    name: str
+    url: str
+    make: Callable[[], Any]
+
+
+def parts_of(settings: "Settings") -> Iterator[Part]:
+    """Name everything that *settings* choose an adapter for; makes nothing yet."""
+    from tollkeeper.infra.bootstrap import make_container
+    from tollkeeper.infra.registry import make_adapter
+
+    container = make_container(settings)
+    for port in ("store", "cache", "rate_limiter", "telemetry"):
+        yield Part(port, getattr(settings, port), getattr(container, port))
+    # Each provider by itself: the container makes all those of a port together.
+    for port, urls in (
+        ("chat_model", settings.chat_models),
+        ("transcriber", settings.transcribers),
+    ):
+        for name, url in urls.items():
+
+            def make(port: str = port, url: str = url, name: str = name) -> Any:
+                return make_adapter(port, url, api_key=settings.api_keys.get(name))
+
+            yield Part(f"{port} {name}", url, make)
+    yield Part("price book", settings.price_book or "built in", container.price_book)
+    yield Part("key pepper", _pepper_of(settings), lambda: _look_at_pepper(settings, container))
+
+
+def _pepper_of(settings: "Settings") -> str:
+    return "from the settings" if settings.key_pepper is not None else "made on first use"
+
+
+def _look_at_pepper(settings: "Settings", container: Any) -> None:
+    """Read the peppers, unless that would make the file that holds them."""
+    from tollkeeper.infra.peppers import peppers_of
+
+    scheme, _, name = settings.store.partition(":///")
+    there = scheme == "sqlite" and name and Path(name).with_suffix(".pepper").exists()
+    if settings.key_pepper is not None or there:
+        peppers_of(settings)
+
+
+async def ask(part: Part) -> tuple[float, str] | None:
+    """Make *part*, open it, ask how it is, and close it again.
+
+    Returns the seconds that its health check took and what it said; None if it has none.
+
+    Raises:
+        TollkeeperError: it does not work.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE), AsyncExitStack() as stack:
+            adapter = part.make()
+            if hasattr(adapter, "__aenter__"):
+                adapter = await stack.enter_async_context(adapter)
+            if not isinstance(adapter, HealthCheck):
+                return None
+            began = time.monotonic()
+            says = await adapter.health()
+            return time.monotonic() - began, says
+    except TollkeeperError:
+        raise
+    except TimeoutError as error:
+        raise ConfigurationError(f"no answer within {PATIENCE:g} s{_where(part)}") from error
+    except Exception as error:  # an adapter of somebody else may raise anything
+        raise ConfigurationError(
+            f"the adapter failed with {type(error).__name__}, which no adapter may raise"
+        ) from error
+
+
+async def check(part: Part) -> Checked:
+    """Ask *part* how it is, and say so whatever happens."""
+    shown = masked(part.url)
+    try:
+        answer = await ask(part)
+    except TollkeeperError as error:
+        says = "; ".join(lines_of(error)) + _remedy(error, part)
+        return Checked(part.name, shown, "failed", says=says)
+    if answer is None:
+        return Checked(part.name, shown, "in process")
+    return Checked(part.name, shown, "reachable", *answer)
+
+
+def _remedy(error: TollkeeperError, part: Part) -> str:
+    """Name the setting; errors of a configuration say themselves what to do."""
+    return _where(part) if isinstance(error, PortError) else ""
+
+
+def _where(part: Part) -> str:
+    port, _, provider = part.name.partition(" ")
+    if not provider:
+        return f"; see the setting {port} (TOLLKEEPER_{port.upper()})"
+    variable = f"TOLLKEEPER_{port.upper()}S__{provider.upper()}"
+    key = f"TOLLKEEPER_API_KEYS__{provider.upper()}"
+    return f"; see the settings {port}s.{provider} ({variable}) and api_keys.{provider} ({key})"
+
+
+async def check_all(settings: "Settings") -> list[Checked]:
+    """Check every part of *settings*, all at once."""
+    return list(await asyncio.gather(*(check(part) for part in parts_of(settings))))
+
+
+def settings_fault(error: ConfigurationError) -> list[Checked]:
+    """Say the same of settings that cannot even be read."""
+    return [Checked("settings", "", "failed", says=line) for line in lines_of(error)]

@@ -1,0 +1,78 @@
+"""A settings file to begin with."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tollkeeper.domain.errors import Conflict, InvalidRequest
+from tollkeeper.infra.cli.output import say
+from tollkeeper.infra.settings_file import STANDARD_FILE
+
+TEMPLATE = """\
+# Tollkeeper's settings. Each table is an environment, chosen with `tollkeeper -e production …`
+# or Settings.load(environment="production"); it inherits from [default]. A variable
+# TOLLKEEPER_<FIELD> overrides a field (TOLLKEEPER_STORE), TOLLKEEPER_<TABLE>__<ENTRY> an entry
+# (TOLLKEEPER_API_KEYS__OPENAI). See what works with `tollkeeper doctor`.
+
+[default]
+currency = "USD"
+# default_max_tokens = 1024    # what a completion may write if its caller does not say
+# call_timeout = "2m"          # the longest that a call may take
+# hold_ttl = "10m"             # when the hold of a call whose process died is given back
+# price_book = "prices.toml"   # prices of your own, beside this file
+
+# Models by provider: a model is written provider/name, and the URL's scheme names the adapter.
+[default.chat_models]
+offline = "offline://"         # deterministic, needs no network: for development and tests
+# openai = "openai+https://api.openai.com/v1"
+# local = "openai+http://localhost:8000/v1"   # whatever speaks OpenAI's format
+
+[default.transcribers]
+pocketsphinx = "pocketsphinx://"   # needs no network; low quality
+
+# What is charged, as a flagged default, for models that the price book does not know. Without
+# this table such models are refused.
+# [default.default_price]
+# input_tokens = "5.00 per 1000000"
+# output_tokens = "15.00 per 1000000"
+
+# On this machine: one file, no server, no key. The secret that API keys are checked with is made
+# on first use and kept beside it.
+[local]
+store = "sqlite:///tollkeeper.db"
+
+# Where money moves. Secrets stand in variables ("env:NAME") or files ("file:/run/secrets/name"),
+# never here.
+[production]
+store = "sqlite:////var/lib/tollkeeper/tollkeeper.db"
+telemetry = "null://"
+key_prefix = "tk_live"                    # how API keys begin
+key_pepper = "env:TOLLKEEPER_KEY_PEPPER"  # 32 bytes or more: `openssl rand -hex 32`
+# retired_key_peppers = ["env:OLD_PEPPER"]  # still accepted for keys issued under them
+
+# [production.api_keys]
+# openai = "env:OPENAI_API_KEY"
+"""
+
+
+def init(
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+) -> None:
+    """Write a commented tollkeeper.toml into the working directory."""
+    path = Path(STANDARD_FILE)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.exists() and not force:
+            raise Conflict(f"{path} is there already; --force overwrites it")
+        # Written aside first: a full disk must not leave half a file, or none of the old one.
+        aside.write_text(TEMPLATE, encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise InvalidRequest(f"cannot write {path} here ({error.strerror})") from None
+    say(f"wrote {path}; next: tollkeeper doctor, tollkeeper demo")

@@ -1,0 +1,116 @@
+"""Printing: tables for people, JSON for programs; readable without colour and in a pipe."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from attrs import frozen
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tollkeeper.domain.money import Money
+
+_WIDE = 10_000
+"""As good as endless: nobody wants a table folded in a file."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """Leave it to the one place that ends the command."""
+        raise BrokenPipeError
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Make a console that shows text as it is: no markup, no emoji names, no guessed colours."""
+    stream = sys.stderr if stderr else sys.stdout
+    folded = stream is None or stream.isatty() or "COLUMNS" in os.environ
+    return _Console(
+        stderr=stderr,
+        width=None if folded else _WIDE,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=False,
+    )
+
+
+def say(text: str = "", *, style: str | None = None) -> None:
+    """Print a line of text."""
+    console().print(text, style=style, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Tell the person at the terminal something; programs that read the output do not see it."""
+    console(stderr=True).print(text, soft_wrap=True)
+
+
+def write(text: str) -> None:
+    """Write *text* as it stands, at once: a piece of a stream, or a token."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document."""
+    write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+@frozen
+class Column:
+    """A column of a table; numbers and amounts stand at the *right*."""
+
+    name: str
+    right: bool = False
+
+
+def left(*names: str) -> list[Column]:
+    """Name columns of text."""
+    return [Column(name) for name in names]
+
+
+def right(*names: str) -> list[Column]:
+    """Name columns of numbers."""
+    return [Column(name, right=True) for name in names]
+
+
+def print_table(
+    title: str, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, empty: str
+) -> None:
+    """Print *rows* (cells are Text, or shown by str), or the line *empty* if there are none."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column.name, justify="right" if column.right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+    if table.row_count:
+        console().print(table)
+    else:
+        say(empty)
+
+
+def aligned(amounts: Sequence[Money | None]) -> list[str]:
+    """Write a column of amounts so that their decimal points stand under one another."""
+    decimals = max((len(a.amount.partition(".")[2]) for a in amounts if a is not None), default=0)
+    return ["" if a is None else f"{_padded(a.amount, decimals)} {a.currency}" for a in amounts]
+
+
+def _padded(amount: str, decimals: int) -> str:
+    return amount + " " * (decimals - len(amount.partition(".")[2]))
+
+
+def when(at: datetime | None) -> str:
+    """Show a time in a table: UTC, to the second."""
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def iso(at: datetime | None) -> str | None:
+    """Write a time in JSON: ISO 8601, UTC."""
+    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+Document = dict[str, Any]

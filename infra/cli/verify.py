@@ -1,0 +1,160 @@
+"""Running a port's contract suites against a live adapter, before an environment is given it."""
+
+import os
+from typing import Annotated
+
+import typer
+from attrs import asdict
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.secret import Secret
+from tollkeeper.infra.cli import exits
+from tollkeeper.infra.cli.masking import masked
+from tollkeeper.infra.cli.output import (
+    console,
+    left,
+    note,
+    print_json,
+    print_table,
+    right,
+    say,
+)
+from tollkeeper.infra.cli.reading import STDIN, read_text
+from tollkeeper.infra.cli.session import execute
+from tollkeeper.infra.cli.suite_run import Event, Result, Wanted, require_kit, run_suites
+
+PARTS_OF_A_STORE = ("ledger", "key_store", "usage_log", "plan_store", "audit_log")
+PORTS = (
+    *("store", *PARTS_OF_A_STORE),
+    *("rate_limiter", "cache", "telemetry", "chat_model", "transcriber"),
+)
+_WITH_MODELS = {"chat_model": "offline", "transcriber": "pocketsphinx"}
+_USUAL_MODELS = {"offline": "echo", "pocketsphinx": "en-us"}
+_STYLES = {"passed": "green", "failed": "red", "skipped": "yellow"}
+
+
+def _wanted(port: str, url: str, model: str | None, provider: str | None) -> Wanted:
+    """Check the arguments.
+
+    Raises:
+        InvalidRequest: there is no such port or adapter, or the model is missing.
+    """
+    from tollkeeper.infra.registry import fault_of, scheme_of
+
+    if port not in PORTS:
+        raise InvalidRequest(f"no port is called {port}; there are {', '.join(PORTS)}")
+    fault = fault_of("store" if port in PARTS_OF_A_STORE else port, url)
+    if fault is not None:
+        raise InvalidRequest(fault)
+    family = scheme_of(url).partition("+")[0]
+    model = model or _USUAL_MODELS.get(family, "")
+    if port in _WITH_MODELS and not model:
+        raise InvalidRequest(f"name a model of the provider with --model to verify a {port}")
+    api_key = os.environ.get(f"TOLLKEEPER_API_KEYS__{(provider or family).upper()}")
+    return Wanted(port, url, model, Secret(api_key) if api_key else None)
+
+
+async def _try(wanted: Wanted) -> None:
+    """Open the adapter once: where that fails, a hundred failed tests would say no more."""
+    from tollkeeper.infra.cli.checks import Part, ask
+    from tollkeeper.infra.lazy import Lazy
+    from tollkeeper.infra.registry import CONTEXT, make_adapter
+
+    port = "store" if wanted.port in PARTS_OF_A_STORE else wanted.port
+    known: dict[str, object] = {
+        "clock": Lazy("tollkeeper.adapters.system.clock:SystemClock")(),
+        "identifiers": Lazy("tollkeeper.adapters.system.identifiers:SystemIdentifiers")(),
+        "api_key": wanted.api_key,
+    }
+    context = {name: known[name] for name in CONTEXT[port]}
+    await ask(Part(port, wanted.url, lambda: make_adapter(port, wanted.url, **context)))
+
+
+def _run(wanted: Wanted) -> list[Result]:
+    """Run the suites, with a bar for whoever watches."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    screen = console(stderr=True)
+    with Progress(
+        *columns, console=screen, transient=True, disable=not screen.is_terminal
+    ) as progress:
+        bar = progress.add_task("starting", total=None)
+
+        def hear(event: Event) -> None:
+            if event["event"] == "begin":
+                progress.update(bar, total=event["tests"])
+            elif event["event"] == "start":
+                progress.update(bar, description=event["test"][:50].ljust(50))
+            elif event["event"] == "test":
+                progress.advance(bar)
+
+        return run_suites(wanted, hear=hear)
+
+
+def verify(
+    port: Annotated[str, typer.Argument(metavar="PORT", help=f"One of {', '.join(PORTS)}.")],
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="The adapter, as settings name it; - reads stdin.")
+    ],
+    *,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Which of the provider's models to call.")
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose credential, TOLLKEEPER_API_KEYS__<PROVIDER>, to send.",
+            show_default="as the URL begins: openai",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Run a port's contract suites against a live adapter, and show each test's result.
+
+    To be run before an environment is given another adapter. The suites are safe on a live
+    store: they write under accounts named contract-…, at times in the year 2001, and nothing
+    else. On a chat model they make some sixty small calls. Exits with 1 if a test fails.
+    """
+    require_kit()
+    wanted = _wanted(
+        port, read_text(STDIN, what="the URL").strip() if url == STDIN else url, model, provider
+    )
+    execute(lambda: _try(wanted))
+    shown = masked(wanted.url)
+    note(f"verifying the {port} at {shown}; what is written there is under accounts contract-…")
+    results = _run(wanted)
+    count = {kind: sum(r.outcome == kind for r in results) for kind in _STYLES}
+    if as_json:
+        print_json(_document(wanted, results, count))
+    else:
+        _print(f"{port} at {shown}", results)
+        say(f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} not run")
+    if count["failed"]:
+        raise typer.Exit(exits.FAULTS_FOUND)
+
+
+def _print(title: str, results: list[Result]) -> None:
+    columns = [*left("suite", "test", "result"), *right("seconds"), *left("why")]
+    rows = [
+        (
+            result.suite.removeprefix("Test"),
+            result.test.removeprefix("test_").replace("_", " "),
+            Text(result.outcome, style=_STYLES[result.outcome]),
+            f"{result.seconds:.2f}",
+            result.reason,
+        )
+        for result in results
+    ]
+    print_table(title, columns, rows, empty="no test ran")
+
+
+def _document(wanted: Wanted, results: list[Result], count: dict[str, int]) -> dict[str, object]:
+    return {
+        "port": wanted.port,
+        "adapter": masked(wanted.url),
+        "ok": not count["failed"],
+        **count,
+        "writes_to": "accounts named contract-…",
+        "tests": [asdict(result) for result in results],
+    }

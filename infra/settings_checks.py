@@ -1,0 +1,140 @@
+"""What can be wrong with settings: first their types, then their values."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tollkeeper.domain.errors import DomainError
+from tollkeeper.domain.key_tokens import checked_prefix
+from tollkeeper.domain.money import Money
+from tollkeeper.domain.prices import ModelPrices
+from tollkeeper.domain.secret import MASK, Secret
+from tollkeeper.infra.registry import fault_of
+
+if TYPE_CHECKING:
+    from tollkeeper.infra.settings import Settings
+
+WITHOUT_PEPPER = ("local", "test")
+"""The environments that may leave ``key_pepper`` out; a pepper is then made on first use."""
+_PORTS = ("store", "cache", "rate_limiter", "telemetry")
+_PROVIDERS = {"chat_models": "chat_model", "transcribers": "transcriber"}
+_DURATIONS = ("call_timeout", "hold_ttl", "close_timeout", "answer_ttl")
+_LONGEST = timedelta(days=365)
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_USER = re.compile(r"//.*@")
+_QUERY = re.compile(r"(?i)([?&][^=&]*(?:key|token|secret|password)[^=&]*=)[^&#]*")
+
+_TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    **dict.fromkeys(("environment", *_PORTS, "key_prefix", "currency"), (str, "text")),
+    **dict.fromkeys(_DURATIONS, (timedelta, "a timedelta")),
+    "key_pepper": ((Secret, type(None)), "a Secret"),
+    "price_book": ((str, type(None)), "text"),
+    "default_price": ((ModelPrices, type(None)), "a ModelPrices"),
+}
+_ENTRY_TYPES: Mapping[str, tuple[type, str]] = {
+    **dict.fromkeys(_PROVIDERS, (str, "text")),
+    "api_keys": (Secret, "a Secret"),
+}
+
+
+def redacted(value: object) -> str:
+    """Show *value*, a URL or a table of URLs, without the passwords in it."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{name!r}: {redacted(url)}' for name, url in value.items())}}}"
+    if not isinstance(value, str):
+        return repr(value)
+    return repr(_QUERY.sub(rf"\1{MASK}", _USER.sub(f"//{MASK}@", value)))
+
+
+def faults_of(settings: "Settings") -> list[str]:
+    """List everything that is wrong; no value that could be a secret is repeated."""
+    wrong = dict(_type_faults(settings))
+    faults = [f"{name} must be {what}" for name, what in wrong.items()]
+    if "environment" not in wrong and not settings.environment:
+        faults.append("environment must not be empty")
+    urls = {port: getattr(settings, port) for port in _PORTS if port not in wrong}
+    faults.extend(fault for port, url in urls.items() if (fault := fault_of(port, url)))
+    for field in _PROVIDERS:
+        if field not in wrong:
+            faults.extend(_provider_faults(field, getattr(settings, field)))
+    for name, check in (("key_prefix", checked_prefix), ("currency", Money.zero)):
+        try:
+            if name not in wrong:
+                check(getattr(settings, name))
+        except DomainError as error:
+            faults.append(f"{name}: {error}")
+    faults.extend(_number_faults(settings, wrong))
+    faults.extend(_pepper_faults(settings, wrong))
+    if not {"api_keys", *_PROVIDERS} & wrong.keys():
+        faults.extend(_api_key_faults(settings))
+    return faults
+
+
+def _type_faults(settings: "Settings") -> Iterator[tuple[str, str]]:
+    for name, (kinds, what) in _TYPES.items():
+        if not isinstance(getattr(settings, name), kinds):
+            yield name, what
+    for name, (kind, what) in _ENTRY_TYPES.items():
+        table = getattr(settings, name)
+        if not isinstance(table, Mapping) or not all(
+            isinstance(key, str) and isinstance(value, kind) for key, value in table.items()
+        ):
+            yield name, f"a table from names to {what} each"
+    peppers = settings.retired_key_peppers
+    if not isinstance(peppers, tuple) or not all(isinstance(p, Secret) for p in peppers):
+        yield "retired_key_peppers", "a list of Secrets"
+    if type(settings.default_max_tokens) is not int or settings.default_max_tokens < 1:
+        yield "default_max_tokens", "a whole number, 1 or more"
+
+
+def _provider_faults(field: str, urls: Mapping[str, str]) -> Iterator[str]:
+    for name, url in urls.items():
+        fault = fault_of(_PROVIDERS[field], url)
+        if fault is not None:
+            yield f"{field}.{name}: {fault}"
+        if not _NAME.fullmatch(name):
+            yield f"{field}: {name!r} is no name of a provider (a-z, 0-9, _ and -)"
+
+
+def _number_faults(settings: "Settings", wrong: Mapping[str, str]) -> Iterator[str]:
+    for name in _DURATIONS:
+        if name in wrong:
+            continue
+        value = getattr(settings, name)
+        if value < timedelta(0) or (value == timedelta(0) and name != "close_timeout"):
+            yield f"{name} must be positive"
+        if value > _LONGEST:
+            yield f"{name} must be 365 days at most"
+    comparable = not {"hold_ttl", "call_timeout"} & wrong.keys()
+    if comparable and settings.hold_ttl <= settings.call_timeout:
+        yield "hold_ttl must exceed call_timeout: else holds expire under living calls"
+
+
+def _pepper_faults(settings: "Settings", wrong: Mapping[str, str]) -> Iterator[str]:
+    remedy = "what `openssl rand -hex 32` prints"
+    pepper = settings.key_pepper
+    if not wrong.keys() & {"environment", "key_pepper"}:
+        if pepper is None and settings.environment not in WITHOUT_PEPPER:
+            yield (
+                f"key_pepper is needed in the environment {settings.environment}: set "
+                f"TOLLKEEPER_KEY_PEPPER to {remedy}"
+            )
+        if pepper is not None and _is_weak(pepper):
+            yield f"key_pepper is weak: use {remedy}"
+    if "retired_key_peppers" not in wrong and any(map(_is_weak, settings.retired_key_peppers)):
+        yield "one of retired_key_peppers is weak, so it was never a key_pepper"
+
+
+def _is_weak(pepper: Secret) -> bool:
+    text = pepper.reveal()
+    return len(text) < 32 or len(set(text)) < 10 or not text.isprintable()
+
+
+def _api_key_faults(settings: "Settings") -> Iterator[str]:
+    for name, key in settings.api_keys.items():
+        text = key.reveal()
+        if not text or not text.isprintable() or " " in text:
+            yield f"api_keys.{name} is empty or holds blanks"
+        if name not in settings.chat_models and name not in settings.transcribers:
+            yield f"api_keys.{name}: no provider of that name is in chat_models"

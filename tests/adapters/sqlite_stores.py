@@ -1,0 +1,42 @@
+"""Stores on real files, for the tests of the SQLite adapter."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tollkeeper.adapters.sqlite.audit_log import SqliteAuditLog
+from tollkeeper.adapters.sqlite.key_store import SqliteKeyStore
+from tollkeeper.adapters.sqlite.ledger import SqliteLedger
+from tollkeeper.adapters.sqlite.plan_store import SqlitePlanStore
+from tollkeeper.adapters.sqlite.store import SqliteStore
+from tollkeeper.adapters.sqlite.usage_log import SqliteUsageLog
+
+
+class OnAFile:
+    """Fixtures: a store on a file of its own, and each of its parts."""
+
+    @pytest.fixture
+    async def store(self, tmp_path: Path) -> AsyncIterator[SqliteStore]:
+        async with SqliteStore(tmp_path / "tollkeeper.db") as store:
+            yield store
+
+    @pytest.fixture
+    async def ledger(self, store: SqliteStore) -> SqliteLedger:
+        return store.ledger
+
+    @pytest.fixture
+    async def usage_log(self, store: SqliteStore) -> SqliteUsageLog:
+        return store.usage_log
+
+    @pytest.fixture
+    async def key_store(self, store: SqliteStore) -> SqliteKeyStore:
+        return store.key_store
+
+    @pytest.fixture
+    async def plan_store(self, store: SqliteStore) -> SqlitePlanStore:
+        return store.plan_store
+
+    @pytest.fixture
+    async def audit_log(self, store: SqliteStore) -> SqliteAuditLog:
+        return store.audit_log

@@ -1,0 +1,81 @@
+"""The contract of :class:`tollkeeper.ports.store.Store`."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from tollkeeper.contracts.contract import Contract
+from tollkeeper.contracts.samples import a_usage_event, an_api_key, an_audit_entry, new_id, usd
+from tollkeeper.domain.errors import Conflict, NotFound
+from tollkeeper.domain.plans import Plan, Subscription
+from tollkeeper.ports.audit_log import AuditLog
+from tollkeeper.ports.key_store import KeyStore
+from tollkeeper.ports.ledger import Ledger
+from tollkeeper.ports.plan_store import PlanStore
+from tollkeeper.ports.store import Store
+from tollkeeper.ports.usage_log import UsageLog
+
+
+class StoreContract(Contract):
+    """What every store promises, beyond the contracts of its parts. Fixture: ``store``."""
+
+    async def test_each_part_is_there(self, store: Store) -> None:
+        assert isinstance(store.key_store, KeyStore)
+        assert isinstance(store.ledger, Ledger)
+        assert isinstance(store.usage_log, UsageLog)
+        assert isinstance(store.plan_store, PlanStore)
+        assert isinstance(store.audit_log, AuditLog)
+
+    async def test_usage_log_sees_captures(self, store: Store, account: str, now: datetime) -> None:
+        event = a_usage_event(account, at=now, charge=usd(1))
+        hold_id = new_id("hold")
+        await store.ledger.place_hold(
+            hold_id=hold_id,
+            account=account,
+            amount=usd(0),
+            purpose="contract",
+            idempotency_key="contract",
+            expires_at=now + timedelta(minutes=1),
+            at=now,
+        )
+        await store.ledger.capture(
+            hold_id=hold_id, amount=usd(1), usage=[event], entry_id=new_id("entry"), at=now
+        )
+        assert await store.usage_log.events(account=account) == (event,)
+        (total,) = await store.usage_log.totals(account=account)
+        balance = await store.ledger.balance(account=account, currency="USD")
+        assert total.charge == -balance.posted == usd(1)
+
+    async def test_audit_log_sees_changes_of_keys_and_plans_in_their_order(
+        self, store: Store, account: str, now: datetime
+    ) -> None:
+        key, plan = an_api_key(account, at=now), Plan(name=account[:64])
+        audits = tuple(an_audit_entry(account, at=now) for _ in range(4))
+        await store.key_store.add(key, audit=audits[0])
+        await store.plan_store.put(plan, audit=audits[1])
+        await store.key_store.replace(key.revoke(at=now), audit=audits[2])
+        subscription = Subscription(account, plan.name, now)
+        await store.plan_store.subscribe(subscription, audit=audits[3])
+        assert await store.audit_log.entries(account=account) == audits
+
+    async def test_audit_log_sees_no_change_that_was_refused(
+        self, store: Store, account: str, now: datetime
+    ) -> None:
+        key, audit = an_api_key(account, at=now), an_audit_entry(account, at=now)
+        await store.key_store.add(key, audit=audit)
+        with pytest.raises(Conflict):
+            await store.key_store.add(key, audit=an_audit_entry(account, at=now))
+        with pytest.raises(NotFound):
+            await store.plan_store.subscribe(
+                Subscription(account, account[:64], now), audit=an_audit_entry(account, at=now)
+            )
+        assert await store.audit_log.entries(account=account) == (audit,)
+
+    async def test_parts_are_the_same_each_time(
+        self, store: Store, account: str, now: datetime
+    ) -> None:
+        key = an_api_key(account, at=now)
+        await store.key_store.add(key, audit=an_audit_entry(account, at=now))
+        assert await store.key_store.find(key.secrets[0].kid) == key
+        await store.usage_log.record([a_usage_event(account, at=now)])
+        assert len(await store.usage_log.events(account=account)) == 1

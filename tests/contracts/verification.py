@@ -1,0 +1,244 @@
+"""A pytest plugin that runs a port's suites on the adapter behind a URL: `tollkeeper verify`.
+
+What to run comes as JSON in the variable ``TOLLKEEPER_TEST_VERIFY``; how each test ended goes out
+as lines of JSON on the standard output that pytest was started with, and nothing else does.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from importlib import import_module
+from typing import Any, TextIO
+
+import pytest
+
+from tollkeeper.domain.secret import Secret
+from tollkeeper.infra.lazy import Lazy
+from tollkeeper.infra.registry import make_adapter, scheme_of
+from tollkeeper.ports.audit_log import AuditLog
+from tollkeeper.ports.clock import Clock
+from tollkeeper.ports.key_store import KeyStore
+from tollkeeper.ports.ledger import Ledger
+from tollkeeper.ports.plan_store import PlanStore
+from tollkeeper.ports.store import Store
+from tollkeeper.ports.usage_log import UsageLog
+
+VARIABLE = "TOLLKEEPER_TEST_VERIFY"
+OF_THE_STORE = ("ledger", "key_store", "usage_log", "plan_store", "audit_log")
+LONGEST_WAIT = timedelta(seconds=5)
+"""How long a test may really wait for an adapter whose clock is not ours."""
+
+
+class Run:
+    """What to run, and where to tell about it."""
+
+    def __init__(self, wanted: dict[str, Any], channel: TextIO) -> None:
+        self.port: str = wanted["port"]
+        self.url: str = wanted["url"]
+        self.model: str = wanted["model"]
+        self.api_key = Secret(wanted["api_key"]) if wanted["api_key"] else None
+        self._channel = channel
+
+    @property
+    def adapter_port(self) -> str:
+        """The port that the URL is of: the parts of a store come with the store."""
+        return "store" if self.port in OF_THE_STORE else self.port
+
+    def tell(self, **event: object) -> None:
+        """Send one line."""
+        self._channel.write(json.dumps(event) + "\n")
+        self._channel.flush()
+
+
+_RUN = pytest.StashKey[Run]()
+
+
+def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Take standard output before pytest captures it; whatever else is printed goes to stderr."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    pluginmanager.register(_Teller(Run(json.loads(os.environ[VARIABLE]), channel)))
+
+
+class _Teller:
+    """Tells what happens."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[_RUN] = self._run
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._run.tell(event="broken", reason=_reason(report))
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._run.tell(event="begin", tests=len(session.items))
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        suite, test = _names(nodeid)
+        self._run.tell(event="start", suite=suite, test=test)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        # A test that ran is told of when it ran; one that did not, or not to its end, by the
+        # step that failed or skipped it.
+        if report.when == "call" or not report.passed:
+            suite, test = _names(report.nodeid)
+            self._run.tell(
+                event="test",
+                suite=suite,
+                test=test,
+                outcome=report.outcome,
+                seconds=round(report.duration, 4),
+                reason="" if report.passed else _reason(report),
+            )
+
+    def pytest_sessionfinish(self) -> None:
+        self._run.tell(event="end")
+
+
+def _names(nodeid: str) -> tuple[str, str]:
+    _, _, names = nodeid.partition("::")
+    suite, _, test = names.partition("::")
+    return suite, test
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Say on one line why a test did not pass."""
+    shown: Any = report.longrepr
+    if isinstance(shown, tuple):  # where and why it was skipped
+        lines = [str(shown[2])]
+    elif hasattr(shown, "reprcrash"):
+        lines = shown.reprcrash.message.splitlines()[:2]
+    else:  # pytest's own text, with the error at its end
+        lines = str(shown or "").splitlines()[-1:]
+    # "AssertionError: it should" and "assert 1 == 2" say more together.
+    said = [line.removeprefix("E ").strip() for line in lines]
+    return " · ".join(filter(None, said))[:300] or "no reason was given"
+
+
+def suites_of(port: str) -> dict[str, type]:
+    """Make the test classes for *port*; a store is verified part by part, and whole."""
+    found = {}
+    for name in (*OF_THE_STORE, "store") if port == "store" else (port,):
+        words = "".join(word.capitalize() for word in name.split("_"))
+        contract = getattr(import_module(f"tollkeeper.contracts.{name}"), f"{words}Contract")
+        found[f"Test{words}"] = type(f"Test{words}", (contract,), {"__module__": __name__})
+    return found
+
+
+@pytest.fixture
+def verified(pytestconfig: pytest.Config) -> Run:
+    """Say what is verified."""
+    return pytestconfig.stash[_RUN]
+
+
+@pytest.fixture
+def clock(verified: Run) -> Clock:
+    """Give adapters in our own memory a clock that tests move, and others the real one."""
+    memory = scheme_of(verified.url) == "memory"
+    name = "memory.clock:MemoryClock" if memory else "system.clock:SystemClock"
+    made: Clock = Lazy(f"tollkeeper.adapters.{name}")()
+    return made
+
+
+@pytest.fixture
+def advance(verified: Run, clock: Any) -> Callable[[timedelta], Awaitable[None]]:
+    """Let time pass: by the clock where it is ours, else by waiting."""
+
+    async def advance(by: timedelta) -> None:
+        if scheme_of(verified.url) == "memory":
+            clock.advance(by)
+        elif by > LONGEST_WAIT:
+            pytest.skip(f"would wait {by}: too long for an adapter with a clock of its own")
+        else:
+            await asyncio.sleep(by.total_seconds())
+
+    return advance
+
+
+@pytest.fixture
+def make(verified: Run, clock: Clock) -> Callable[[], Any]:
+    """Make adapters of the URL; nothing is opened."""
+    identifiers = Lazy("tollkeeper.adapters.system.identifiers:SystemIdentifiers")()
+    context: dict[str, dict[str, object]] = {
+        "store": {},
+        "cache": {"clock": clock},
+        "rate_limiter": {"clock": clock},
+        "telemetry": {"clock": clock, "identifiers": identifiers},
+        "chat_model": {"api_key": verified.api_key},
+        "transcriber": {"api_key": verified.api_key},
+    }
+    port = verified.adapter_port
+    return lambda: make_adapter(port, verified.url, **context[port])
+
+
+@pytest.fixture
+async def adapter(make: Callable[[], Any]) -> AsyncIterator[Any]:
+    """Open an adapter of the URL, and close it after the test."""
+    async with AsyncExitStack() as stack:
+        made = make()
+        if hasattr(made, "__aenter__"):
+            made = await stack.enter_async_context(made)
+        yield made
+
+
+@pytest.fixture
+def store(adapter: Store) -> Store:
+    """The adapter, where it is a store."""
+    return adapter
+
+
+@pytest.fixture
+def ledger(store: Store) -> Ledger:
+    """A part of the store."""
+    return store.ledger
+
+
+@pytest.fixture
+def key_store(store: Store) -> KeyStore:
+    """A part of the store."""
+    return store.key_store
+
+
+@pytest.fixture
+def usage_log(store: Store) -> UsageLog:
+    """A part of the store."""
+    return store.usage_log
+
+
+@pytest.fixture
+def plan_store(store: Store) -> PlanStore:
+    """A part of the store."""
+    return store.plan_store
+
+
+@pytest.fixture
+def audit_log(store: Store) -> AuditLog:
+    """A part of the store."""
+    return store.audit_log
+
+
+@pytest.fixture
+def model(verified: Run) -> str:
+    """Name the model to call."""
+    return verified.model
+
+
+def _adapter_itself(port: str) -> Any:
+    @pytest.fixture(name=port)
+    def itself(adapter: Any) -> Any:
+        return adapter
+
+    return itself
+
+
+cache = _adapter_itself("cache")
+rate_limiter = _adapter_itself("rate_limiter")
+telemetry = _adapter_itself("telemetry")
+chat_model = _adapter_itself("chat_model")
+transcriber = _adapter_itself("transcriber")

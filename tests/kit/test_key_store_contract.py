@@ -1,0 +1,77 @@
+"""The key store's suite finds the faults that key stores have."""
+
+import pytest
+
+from tests.kit.run_contract import failed_tests, run_contract
+
+CONTRACT = "tollkeeper.contracts.key_store:KeyStoreContract"
+FIXTURES = """
+import pytest
+from tests.kit.broken_key_stores import *
+from tollkeeper.adapters.memory.audit_log import MemoryAuditLog
+from tollkeeper.adapters.memory.database import MemoryDatabase
+from tollkeeper.adapters.memory.key_store import MemoryKeyStore
+
+@pytest.fixture
+def database():
+    return MemoryDatabase()
+
+@pytest.fixture
+def key_store(database):
+    return {fault}(database)
+
+@pytest.fixture
+def audit_log(database):
+    return MemoryAuditLog(database)
+"""
+
+CAUGHT_BY = {
+    "RacyReplace": ["test_one_of_many_concurrent_replacers_wins"],
+    "NothingCompared": [
+        "test_only_the_next_version_replaces",
+        "test_one_of_many_concurrent_replacers_wins",
+    ],
+    "RacyAdd": ["test_one_of_many_concurrent_keys_gets_the_kid"],
+    "AuditForgotten": [
+        "test_replaced_key_is_seen_at_once",
+        "test_one_of_many_concurrent_replacers_wins",
+    ],
+    "AuditOfRefused": [
+        "test_taken_id_or_kid_is_refused",
+        "test_only_the_next_version_replaces",
+        "test_key_that_is_not_the_accounts_is_not_replaced",
+    ],
+    "SharedKids": ["test_taken_id_or_kid_is_refused", "test_kid_of_another_key_is_not_taken_over"],
+    "HalfAdded": ["test_taken_id_or_kid_is_refused"],
+    "GoneSecretsFound": ["test_secret_that_is_gone_is_not_found"],
+    "CachedFinds": ["test_replaced_key_is_seen_at_once"],
+    "AccountBlind": [
+        "test_key_of_another_account_is_not_there",
+        "test_key_that_is_not_the_accounts_is_not_replaced",
+    ],
+    "ListsEverybody": ["test_key_of_another_account_is_not_there"],
+    "PagesOffByOne": ["test_keys_come_in_pages"],
+    "PagesByTimeAlone": ["test_keys_come_in_pages"],
+    "LastUseGoesBack": ["test_last_use_never_goes_back"],
+    "RacyUse": ["test_concurrent_uses_keep_the_latest"],
+    "ReplaceMovesLastUse": ["test_only_use_moves_the_last_use"],
+    "SwallowedErrors": [
+        "test_taken_id_or_kid_is_refused",
+        "test_only_the_next_version_replaces",
+        "test_key_that_is_not_the_accounts_is_not_replaced",
+    ],
+    "TornChange": ["test_cancelled_change_is_whole"],
+    "WholeSeconds": ["test_key_comes_back_as_given"],
+    "ReplacesSecretsOnly": ["test_every_field_that_may_change_is_replaced"],
+}
+
+
+@pytest.mark.parametrize("fault", CAUGHT_BY)
+def test_suite_catches(fault: str) -> None:
+    expected = CAUGHT_BY[fault]
+    fixtures = FIXTURES.format(fault=fault)
+    assert run_contract(CONTRACT, fixtures, only=expected) == dict.fromkeys(expected, "failed")
+
+
+def test_suite_passes_a_sound_key_store() -> None:
+    assert failed_tests(CONTRACT, FIXTURES.format(fault="MemoryKeyStore")) == set()

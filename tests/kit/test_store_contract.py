@@ -1,0 +1,56 @@
+"""The store's suite finds stores whose parts do not see one another."""
+
+import pytest
+
+from tests.kit.run_contract import failed_tests, run_contract
+
+CONTRACT = "tollkeeper.contracts.store:StoreContract"
+FIXTURES = """
+import pytest
+from tollkeeper.adapters.memory.audit_log import MemoryAuditLog
+from tollkeeper.adapters.memory.key_store import MemoryKeyStore
+from tollkeeper.adapters.memory.store import MemoryStore
+from tollkeeper.adapters.memory.usage_log import MemoryUsageLog
+
+class LedgerApart(MemoryStore):
+    @property
+    def usage_log(self):
+        return MemoryUsageLog()
+
+class AuditApart(MemoryStore):
+    @property
+    def audit_log(self):
+        return MemoryAuditLog()
+
+class ForgetfulParts(MemoryStore):
+    @property
+    def key_store(self):
+        return MemoryKeyStore()
+
+class PartMissing(MemoryStore):
+    @property
+    def plan_store(self):
+        return None
+
+@pytest.fixture
+def store():
+    return {store}()
+"""
+
+CAUGHT_BY = {
+    "LedgerApart": ["test_usage_log_sees_captures"],
+    "AuditApart": ["test_audit_log_sees_changes_of_keys_and_plans_in_their_order"],
+    "ForgetfulParts": ["test_parts_are_the_same_each_time"],
+    "PartMissing": ["test_each_part_is_there"],
+}
+
+
+@pytest.mark.parametrize("store", CAUGHT_BY)
+def test_suite_catches(store: str) -> None:
+    expected = CAUGHT_BY[store]
+    fixtures = FIXTURES.format(store=store)
+    assert run_contract(CONTRACT, fixtures, only=expected) == dict.fromkeys(expected, "failed")
+
+
+def test_suite_passes_a_sound_store() -> None:
+    assert failed_tests(CONTRACT, FIXTURES.format(store="MemoryStore")) == set()

@@ -1,0 +1,147 @@
+"""The benchmarks run, and what they assert about sums and answers holds. Nothing here is timed."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from rich.console import Console
+
+from benchmarks import imports, report, runner, suite, upstream
+from benchmarks.contender import Arena, Entry
+from benchmarks.measure import Round, run_round, summarise
+from benchmarks.metered import HomeMade
+from benchmarks.rating import RATING, Rating, by_decimal
+from benchmarks.runner import Plan
+
+pytestmark = pytest.mark.anyio
+
+TINY = Plan(rounds=1, seconds=0.002)
+HERE = [
+    pytest.param(name, entry.name, id=f"{name}-{entry.name}")
+    for name in suite.NAMES
+    for entry in suite.benchmark(name).entries
+    if entry.installed
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Run the chat server that the contenders ask."""
+    with upstream.running() as address:
+        yield address
+
+
+@pytest.mark.parametrize(("benchmark_name", "entry_name"), HERE)
+async def test_a_contender_keeps_its_sums(
+    benchmark_name: str, entry_name: str, server: str, tmp_path: Path
+) -> None:
+    benchmark = suite.benchmark(benchmark_name)
+    contender = benchmark.entry(entry_name).make()
+    await contender.open(Arena(tmp_path, server))
+    for case in benchmark.cases:
+        done = await run_round(
+            contender, callers=min(case.callers, 8), mode=case.mode, seconds=TINY.seconds
+        )
+        assert done.operations >= len(done.latencies) >= min(case.callers, 8)
+    await contender.check()
+    await contender.close()
+
+
+async def test_a_contender_whose_sums_are_wrong_is_found_out(tmp_path: Path) -> None:
+    contender = HomeMade()
+    await contender.open(Arena(tmp_path))
+    await contender.call("")
+    await contender.check()
+    contender._db.execute("UPDATE credits SET nanos = nanos + 1")
+    with pytest.raises(AssertionError):
+        await contender.check()
+    await contender.close()
+
+
+async def test_a_way_to_price_must_agree_with_the_exact_one() -> None:
+    await Rating(by_decimal).check()
+    with pytest.raises(AssertionError):
+        await Rating(lambda quantity: by_decimal(quantity) + (quantity > 1_000_000)).check()
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> runner.Table:
+    """Run a benchmark as the command does, with two contenders that cannot take part."""
+    benchmark = evolve(
+        RATING,
+        entries=(
+            *RATING.entries,
+            Entry("absent", "absent {version}", RATING.entries[0].make, package="no_such_package"),
+            Entry("unknown", "unknown to the other process", RATING.entries[0].make),
+        ),
+    )
+    told: list[str] = []
+    table = runner.run(benchmark, TINY, folder=tmp_path_factory.mktemp("rating"), tick=told.append)
+    assert len(told) == runner.steps(RATING, TINY) + 1
+    return table
+
+
+def test_contenders_run_in_processes_of_their_own(outcome: runner.Table) -> None:
+    ran = {line.contender: line.summary for line in outcome.lines if line.summary is not None}
+    assert len(ran) == len(RATING.entries)
+    baseline = ran[RATING.entry(RATING.baseline).title]
+    assert (baseline.cpu_ratio, baseline.rate_ratio) == (1.0, 1.0)
+
+
+def test_who_cannot_take_part_is_named_with_the_reason(outcome: runner.Table) -> None:
+    missing = {line.contender: line.remark for line in outcome.lines if line.summary is None}
+    assert "not installed" in missing["absent"]
+    assert "failed" in missing["unknown to the other process"]
+    assert outcome.failures == ()
+
+
+def test_the_tables_can_be_read_and_had_as_json(outcome: runner.Table, tmp_path: Path) -> None:
+    shown = io.StringIO()
+    report.show(outcome, Console(file=shown, width=120))
+    assert "Decimal" in shown.getvalue()
+    assert "no_such_package is not installed here" in shown.getvalue()
+    plain = report.as_plain([outcome], TINY, report.machine(tmp_path))
+    assert json.loads(json.dumps(plain))["benchmarks"][0]["name"] == "rating"
+
+
+def test_importing_is_measured_in_new_processes(tmp_path: Path) -> None:
+    table = imports.run(TINY, folder=tmp_path, tick=lambda text: None)
+    by_name = {line.contender: line for line in table.lines}
+    assert by_name["import tollkeeper"].summary is not None
+    for entry in imports.ENTRIES:
+        assert (by_name[entry.title].summary is not None) == entry.installed
+
+
+def test_a_ratio_compares_the_same_round() -> None:
+    """A slow second half of the run slows both sides, and so not their ratio."""
+
+    def rounds(*cpu: float) -> list[Round]:
+        return [Round(operations=1, seconds=each, cpu=each, latencies=(each,)) for each in cpu]
+
+    found = summarise(rounds(2.0, 2.0, 20.0), rounds(1.0, 1.0, 10.0))
+    assert (found.cpu_ratio, found.rate_ratio) == (2.0, 0.5)
+    assert found.p99 is None
+
+
+def test_the_command_prints_json_and_names_what_it_does_not_know(tmp_path: Path) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "benchmarks", *arguments, "--folder", str(tmp_path)],
+            cwd=upstream.ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = run("rating", "--rounds", "1", "--seconds", "0.002", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [table["name"] for table in json.loads(done.stdout)["benchmarks"]] == ["rating"]
+    assert list(tmp_path.iterdir()) == []
+    refused = run("ratings")
+    assert refused.returncode == 2
+    assert "no benchmark is called ratings" in refused.stderr

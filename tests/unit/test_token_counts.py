@@ -1,0 +1,111 @@
+"""The bound before a call is never below the estimate after it."""
+
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tollkeeper.domain.chat import (
+    ChatRequest,
+    ImagePart,
+    JsonSchema,
+    Message,
+    TextPart,
+    Tool,
+    ToolCall,
+    assistant,
+    system,
+    tool_result,
+    user,
+)
+from tollkeeper.domain.completions import Completion
+from tollkeeper.domain.meters import INPUT_POOLS, OUTPUT_POOLS
+from tollkeeper.domain.token_counts import bound_input_tokens, estimate_usage
+
+TEXTS = st.text(max_size=60)
+CALLS = st.lists(st.builds(ToolCall, TEXTS, TEXTS, TEXTS), max_size=3)
+PARTS = st.builds(TextPart, TEXTS) | st.builds(ImagePart, data=st.binary(min_size=1, max_size=4))
+MESSAGES = (
+    st.builds(user, st.lists(PARTS, max_size=4))
+    | st.builds(system, TEXTS)
+    | st.builds(lambda text, calls: assistant(text, tool_calls=calls), TEXTS, CALLS)
+    | st.builds(tool_result, st.text(min_size=1, max_size=9), TEXTS)
+)
+NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True)
+SCHEMAS = st.dictionaries(TEXTS, TEXTS | st.integers(), max_size=3).map(
+    lambda properties: {"properties": properties, "type": "object"}
+)
+REQUESTS = st.builds(
+    ChatRequest,
+    model=st.just("m"),
+    messages=st.lists(MESSAGES, min_size=1, max_size=5),
+    max_tokens=st.integers(1, 50),
+    tools=st.lists(
+        st.builds(Tool, NAMES, TEXTS, SCHEMAS), max_size=3, unique_by=lambda tool: tool.name
+    ),
+    response_format=st.sampled_from(["text", "json"]) | st.builds(JsonSchema, NAMES, SCHEMAS),
+)
+# A model may write half of a surrogate pair, when a stream breaks between the two.
+WRITTEN = st.text(st.characters(exclude_categories=()), max_size=300)
+ANSWERS = st.builds(
+    Completion,
+    text=WRITTEN,
+    reasoning=WRITTEN,
+    refusal=WRITTEN,
+    tool_calls=st.lists(st.builds(ToolCall, WRITTEN, WRITTEN, WRITTEN), max_size=3).map(tuple),
+)
+
+
+@given(REQUESTS, ANSWERS)
+def test_an_estimate_stays_within_the_bounds_of_the_hold(
+    request: ChatRequest, seen: Completion
+) -> None:
+    quantities = estimate_usage(request, seen).quantities()
+    assert sum(quantities[pool] for pool in INPUT_POOLS) <= bound_input_tokens(request)
+    assert sum(quantities[pool] for pool in OUTPUT_POOLS) <= request.max_tokens
+
+
+@given(REQUESTS, MESSAGES)
+def test_the_bound_grows_with_every_message(request: ChatRequest, more: Message) -> None:
+    longer = evolve(request, messages=(*request.messages, more))
+    assert bound_input_tokens(longer) > bound_input_tokens(request)
+
+
+@given(REQUESTS, TEXTS)
+def test_the_bound_covers_every_byte(request: ChatRequest, text: str) -> None:
+    size = len(text.encode())
+    longer = evolve(request, messages=(*request.messages, user(text)))
+    assert bound_input_tokens(longer) - bound_input_tokens(request) >= size
+
+
+def changed(**changes: Any) -> int:
+    base = ChatRequest(model="m", messages=[user("Hello")], max_tokens=10)
+    return bound_input_tokens(evolve(base, **changes)) - bound_input_tokens(base)
+
+
+def test_tools_schemas_images_and_calls_are_counted() -> None:
+    tool = Tool("weather", "How it is", {"type": "object", "properties": {"city": {}}})
+    schema = JsonSchema("answer", {"type": "object"})
+    call = assistant(tool_calls=[ToolCall("call-1", "weather", '{"city": "Oslo"}')])
+    assert changed(tools=[tool]) > len("weatherHow it iscity")
+    assert changed(response_format=schema) > len("object")
+    assert changed(messages=[user("Hello"), call]) > len("weatherOslo")
+    assert changed(messages=[user("Hello"), tool_result("é" * 50, "")]) >= 100
+    assert changed(messages=[user(["Hello", ImagePart(url="https://x/y.png")])]) > 1000
+
+
+def test_what_was_seen_is_estimated_at_four_bytes_a_token() -> None:
+    request = ChatRequest(model="m", messages=[user("x" * 40)], max_tokens=100)
+    seen = Completion(text="y" * 41, reasoning="z" * 8)
+    usage = estimate_usage(request, seen)
+    assert (usage.input, usage.output, usage.reasoning) == (10, 11, 2)
+    assert estimate_usage(request, Completion()).output == 0
+
+
+@given(REQUESTS, WRITTEN, WRITTEN)
+def test_more_that_was_seen_is_never_estimated_as_less(
+    request: ChatRequest, some: str, more: str
+) -> None:
+    less = estimate_usage(request, Completion(text=some))
+    assert estimate_usage(request, Completion(text=some + more)).output >= less.output
