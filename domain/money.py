@@ -6,6 +6,7 @@ micro-dollars.
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Self
 
 from attrs import field, frozen
@@ -28,8 +29,13 @@ def _check_nanos(_: object, __: object, nanos: int) -> None:
         raise InvalidRequest("the amount is too large", code="invalid_amount")
 
 
+@lru_cache(maxsize=256)
+def _is_currency(text: str) -> bool:
+    return len(text) <= 10 and _CURRENCY.fullmatch(text) is not None
+
+
 def _check_currency(_: object, __: object, currency: str) -> None:
-    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
+    if not isinstance(currency, str) or not _is_currency(currency):
         raise InvalidRequest(
             "a currency is 3-10 capital letters or digits, such as USD", code="invalid_currency"
         )

@@ -88,7 +88,7 @@ def rate_usage(
                 provenance=provenance,
                 cost=price.of(quantity) if price else nothing,
                 charge=price.of(quantity, markup_bps=markup_bps) if price else nothing,
-                price_id=f"{prices.id}!" if prices.flagged else prices.id,
+                price_id=prices.id,
                 occurred_at=at,
             )
         )

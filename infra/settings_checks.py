@@ -51,8 +51,6 @@ def faults_of(settings: "Settings") -> list[str]:
     """List everything that is wrong; no value that could be a secret is repeated."""
     wrong = dict(_type_faults(settings))
     faults = [f"{name} must be {what}" for name, what in wrong.items()]
-    if "environment" not in wrong and not settings.environment:
-        faults.append("environment must not be empty")
     urls = {port: getattr(settings, port) for port in _PORTS if port not in wrong}
     faults.extend(fault for port, url in urls.items() if (fault := fault_of(port, url)))
     for field in _PROVIDERS:
@@ -75,6 +73,8 @@ def _type_faults(settings: "Settings") -> Iterator[tuple[str, str]]:
     for name, (kinds, what) in _TYPES.items():
         if not isinstance(getattr(settings, name), kinds):
             yield name, what
+    if settings.environment == "":
+        yield "environment", "the name of one"
     for name, (kind, what) in _ENTRY_TYPES.items():
         table = getattr(settings, name)
         if not isinstance(table, Mapping) or not all(

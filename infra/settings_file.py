@@ -12,7 +12,7 @@ from tollkeeper.infra.price_book import parse_prices
 
 PREFIX = "TOLLKEEPER_"
 STANDARD_FILE = "tollkeeper.toml"
-NOT_SETTINGS = ("TOLLKEEPER_ENVIRONMENT", "TOLLKEEPER_FILE")
+NOT_SETTINGS = ("TOLLKEEPER_ENVIRONMENT", "TOLLKEEPER_FILE", "TOLLKEEPER_KEY")
 """Variables that the command line reads."""
 FOR_TESTS = "TOLLKEEPER_TEST_"
 """How variables begin that the tests read."""
@@ -94,7 +94,7 @@ def _read_file(path: Path | None) -> tuple[dict[str, Any], Path]:
 
 def _from_file(data: Mapping[str, Any], environment: str, faults: list[str]) -> dict[str, Any]:
     """Lay the environment's table over ``[default]``; tables inside are laid entry by entry."""
-    exists = environment in data or environment == "local"
+    exists = environment in tuple(data) or environment == "local"
     if not exists or environment == "default":
         known = ", ".join(sorted({"local", *data} - {"default"}))
         raise ConfigurationError(

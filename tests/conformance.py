@@ -6,6 +6,7 @@ test compares what it found with ``docs/conformance.md`` and fails if the page s
 ``--conformance PATH`` writes the page instead.
 """
 
+import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ RAN_AGAINST: Mapping[str, str] = {
     "null": "in process",
     "offline": "in process",
     "openai": "HTTP server on loopback",
-    "pocketsphinx": "in process",
+    "pocketsphinx": "a process of its own",
     "sqlite": "one file",
     "system": "in process",
 }
@@ -50,7 +51,8 @@ def _contract_of(item: pytest.Item) -> str | None:
         return None
     name = getattr(item, "originalname", item.name)
     suites = [c for c in cls.__mro__ if c.__name__.endswith("Contract") and c is not Contract]
-    return next((c.__name__ for c in suites if hasattr(c, name)), None)
+    # A suite may extend another: its tests belong to the one that has them first.
+    return next((c.__name__ for c in reversed(suites) if hasattr(c, name)), None)
 
 
 def _provider_of(path: Path) -> str | None:
@@ -156,9 +158,13 @@ class Conformance:
             self.write_to.write_text(self.page, "utf-8")
             return None
         page = self.root / PAGE
-        if page.is_file() and page.read_text("utf-8") == self.page:
+        said = page.read_text("utf-8") if page.is_file() else ""
+        if said == self.page:
             return None
-        return f"{PAGE} does not say what this run found; run: make conformance"
+        lines = difflib.ndiff(said.splitlines(), self.page.splitlines())
+        changed = [line for line in lines if line.startswith(("- ", "+ "))]
+        what = f"{PAGE} does not say what this run found; run: make conformance"
+        return "\n".join([what, *changed])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

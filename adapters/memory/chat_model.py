@@ -1,6 +1,6 @@
 """A chat model for tests: it plays what it was handed and remembers what it was asked."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import (
@@ -43,7 +43,7 @@ class MemoryChatModel:
             builder.add(delta)
         return builder.build()
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """Play the next answer in its pieces."""
         answer: Answer = HELLO
         if self._answers:

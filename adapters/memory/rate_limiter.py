@@ -42,6 +42,11 @@ class MemoryRateLimiter:
             )
         return cls(clock)
 
+    @property
+    def buckets(self) -> int:
+        """How many buckets are remembered."""
+        return len(self._arrivals)
+
     async def take(self, asked: Sequence[RateRequest]) -> RateDecision:
         """Count all of *asked*, or nothing.
 

@@ -1,7 +1,7 @@
 """A deterministic chat model for development and tests: no network, no key, no intelligence."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Self
 from urllib.parse import parse_qsl
@@ -63,7 +63,7 @@ class OfflineChatModel:
             builder.add(delta)
         return builder.build()
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """Say the answer word by word."""
         behaviour = behaviour_of(request.model, self._usual)
         delay = behaviour.delay.total_seconds()

@@ -13,7 +13,7 @@ from tollkeeper.domain.chat import ChatRequest, ImagePart, JsonSchema, Message, 
 from tollkeeper.domain.completions import Delta, FinishReason, TokenUsage, ToolCallDelta
 from tollkeeper.domain.errors import Rejected
 
-_PIECE = re.compile(r"\s*\S+|\s+")
+_PIECE = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")
 _WORD = re.compile(r"\w+")
 
 
@@ -73,7 +73,8 @@ def _text(request: ChatRequest, long: int | None) -> str:
     if isinstance(wanted, JsonSchema):
         return json.dumps(_instance(wanted.schema, text), ensure_ascii=False)
     images = [_seen(part) for part in prompt.content if isinstance(part, ImagePart)]
-    text = " ".join([*images, text]).strip() or "(nothing was said)"
+    text = " ".join([*images, text])
+    text = text if text.strip() else "(nothing was said)"
     return json.dumps({"answer": text}, ensure_ascii=False) if wanted == "json" else text
 
 
@@ -137,7 +138,9 @@ def _calls(request: ChatRequest) -> list[_Call]:
 
 def _arguments(tool: Tool, prompt: str) -> object:
     # The name itself is no argument: "use get_weather" speaks of no place called get_weather.
-    return _instance(tool.parameters, re.sub(re.escape(tool.name), " ", prompt))
+    return _instance(
+        tool.parameters, re.sub(re.escape(tool.name), " ", prompt, flags=re.IGNORECASE)
+    )
 
 
 def _asked_for(tool: Tool, prompt: str) -> bool:

@@ -1,12 +1,13 @@
 """Chat models behind the OpenAI chat-completions format, at OpenAI or any compatible server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from tollkeeper.adapters.openai.connections import Answer, Connections
+from tollkeeper.adapters.openai.answers import Answer
+from tollkeeper.adapters.openai.connections import Connections
 from tollkeeper.adapters.openai.decoding import decode_completion
 from tollkeeper.adapters.openai.encoding import MaxTokensField, encode_request
 from tollkeeper.adapters.openai.faults import (
@@ -117,7 +118,7 @@ class OpenaiChatModel:
         ) as answer:
             return await self._whole(answer)
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """Ask for an answer in pieces."""
         body = self._encode(request, stream=True)
         # No timeout and no cancel scope is held across a yield: each anext may come from

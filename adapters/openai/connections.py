@@ -9,13 +9,12 @@ from datetime import timedelta
 import aiohttp
 from attrs import frozen
 
-from tollkeeper.adapters.openai.faults import ADAPTER, PORT, ProviderFault, corrupt
-from tollkeeper.domain.errors import ConfigurationError, PoolExhausted, PortError, Unavailable
-from tollkeeper.domain.errors import Timeout as PortTimeout
+from tollkeeper.adapters.openai.answers import Answer, transport_error
+from tollkeeper.adapters.openai.faults import ADAPTER, PORT
+from tollkeeper.domain.errors import ConfigurationError, PoolExhausted
 from tollkeeper.domain.secret import Secret
 
 _LARGEST_BYTES_BODY = 2**20  # aiohttp writes larger ones piece by piece only from a file object
-_GRACE = 0.05  # seconds for the end of an answer whose content is complete
 
 
 @frozen
@@ -88,7 +87,7 @@ class Connections:
         *,
         idle: timedelta | None = None,
         total: timedelta | None = None,
-    ) -> "AsyncIterator[Answer]":
+    ) -> AsyncIterator[Answer]:
         """Send one request and lend its answer; leaving closes what was not read to its end.
 
         *idle* bounds the time without a byte, *total* the whole; both None is for ever.
@@ -100,9 +99,11 @@ class Connections:
         opened = await self._opened()
         await self._take_slot(opened.slots)
         try:
-            response = await self._send(opened.session, method, path, body, idle, total)
+            wait = None if idle is None else idle.total_seconds()
+            whole = None if total is None else total.total_seconds()
+            response = await self._send(opened.session, method, path, body, wait, whole)
             try:
-                yield Answer(response, self._largest)
+                yield Answer(response, idle=wait, largest=self._largest)
             finally:
                 response.close()  # at the end of its content aiohttp has taken the connection back
         finally:
@@ -125,8 +126,8 @@ class Connections:
         method: str,
         path: str,
         body: bytes | None,
-        idle: timedelta | None,
-        total: timedelta | None,
+        idle: float | None,
+        total: float | None,
     ) -> aiohttp.ClientResponse:
         try:
             return await session.request(
@@ -136,10 +137,10 @@ class Connections:
                 headers=self._headers(body),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
-                    total=None if total is None else total.total_seconds(),
+                    total=total,
                     sock_connect=self._connect_timeout,
                     connect=self._connect_timeout,
-                    sock_read=None if idle is None else idle.total_seconds(),
+                    sock_read=idle,
                 ),
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -151,89 +152,3 @@ class Connections:
         if self._api_key is not None:
             headers["Authorization"] = f"Bearer {self._api_key.reveal()}"
         return headers
-
-
-class Answer:
-    """One answer, read piece by piece; what came before a break is given before the break."""
-
-    def __init__(self, response: aiohttp.ClientResponse, largest: int) -> None:
-        self.status = response.status
-        self.headers = response.headers
-        self.content_type = response.content_type
-        self._content = response.content
-        self._left = largest
-        self._broken: PortError | None = None
-
-    async def read(self) -> bytes:
-        """Read what is there, or wait for more; empty at the end.
-
-        Raises:
-            Unavailable, Timeout: the connection broke, or stayed silent.
-            CorruptResponse: the answer is larger than allowed.
-        """
-        if self._broken is not None:
-            raise self._broken
-        try:
-            piece = await self._content.readany()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self._broken = transport_error(error)
-            piece = self._held_back()
-        if self._broken is not None and not piece:
-            raise self._broken
-        self._left -= len(piece)
-        if self._left < 0:
-            raise corrupt("the provider's answer is larger than the adapter reads")
-        return piece
-
-    def _held_back(self) -> bytes:
-        """Return what aiohttp received before the connection broke, and would not give any more."""
-        self._content.set_exception(None)  # type: ignore[arg-type]
-        try:
-            return self._content.read_nowait()
-        except TimeoutError:  # the time for the whole answer is over
-            return b""
-
-    async def read_all(self, *, most: int | None = None) -> bytes:
-        """Read the whole body, or its first *most* bytes and a little more."""
-        pieces: list[bytes] = []
-        size = 0
-        while piece := await self.read():
-            pieces.append(piece)
-            size += len(piece)
-            if most is not None and size >= most:
-                break
-        return b"".join(pieces)
-
-    async def see_end(self) -> None:
-        """Give an answer whose content is complete a moment to end, to keep its connection."""
-        if not self._content.is_eof():
-            try:
-                async with asyncio.timeout(_GRACE):
-                    await self.read()
-            except (PortError, TimeoutError):
-                return  # the connection is closed instead
-
-
-def transport_error(error: Exception) -> PortError:
-    """Make the error for a failure of the network, with *error* as its cause."""
-    fault: PortError
-    cause: Exception = error
-    if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
-        text = "no secure connection to the provider: its certificate or TLS set-up is refused"
-        fault = Unavailable(text, port=PORT, adapter=ADAPTER, code="tls_failed")
-    elif isinstance(error, aiohttp.ConnectionTimeoutError):
-        fault = PortTimeout("connecting to the provider took too long", port=PORT, adapter=ADAPTER)
-    elif isinstance(error, aiohttp.ClientConnectorError | aiohttp.InvalidURL):
-        fault = Unavailable("the provider cannot be reached", port=PORT, adapter=ADAPTER)
-    elif isinstance(error, TimeoutError):
-        text = "the provider did not answer in time"
-        fault = PortTimeout(text, port=PORT, adapter=ADAPTER, ambiguous=True)
-    elif isinstance(error, aiohttp.ClientResponseError):
-        fault = corrupt("the provider's answer is not HTTP as it should be")
-        # aiohttp's own error shows the headers that were sent, and so the key.
-        cause = ProviderFault(status=error.status, text=error.message)
-    else:
-        text = "the connection to the provider broke off"
-        fault = Unavailable(text, port=PORT, adapter=ADAPTER, ambiguous=True)
-    fault.__cause__ = cause
-    return fault

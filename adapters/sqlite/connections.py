@@ -3,8 +3,8 @@
 import os
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -122,7 +122,11 @@ def _make_file(path: Path) -> None:
 
 
 def _make_ready(connection: sqlite3.Connection, name: str, deadline: float) -> None:
-    ready = patiently(lambda: is_ready(connection, name=name), deadline=deadline)
+    def look() -> bool:
+        with _transaction(connection, "BEGIN"):
+            return is_ready(connection, name=name)
+
+    ready = patiently(look, deadline=deadline)
     [(mode,)] = patiently(
         lambda: connection.execute("PRAGMA journal_mode = WAL").fetchall(), deadline=deadline
     )
@@ -136,11 +140,21 @@ def _make_ready(connection: sqlite3.Connection, name: str, deadline: float) -> N
     connection.execute("PRAGMA journal_size_limit = 67108864")
     if ready:
         return
-    patiently(lambda: connection.execute("BEGIN IMMEDIATE"), deadline=deadline)
+
+    def make() -> None:
+        with _transaction(connection, "BEGIN IMMEDIATE"):
+            # Another process may have been faster.
+            if not is_ready(connection, name=name):
+                install(connection)
+
+    patiently(make, deadline=deadline)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    connection.execute(begin)
     try:
-        # Another process may have been faster.
-        if not is_ready(connection, name=name):
-            install(connection)
+        yield
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:

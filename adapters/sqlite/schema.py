@@ -189,6 +189,8 @@ _TABLES = (
 def is_ready(connection: sqlite3.Connection, *, name: str) -> bool:
     """Whether the file is a store of this version (True) or still empty (False); changes nothing.
 
+    It asks several questions, so the caller holds a transaction: others may be at work.
+
     Raises:
         ConfigurationError: it is another program's database, or a newer Tollkeeper's.
     """

@@ -1,5 +1,8 @@
 """The whole main job on the embedded default, step by step, for somebody new to it."""
 
+import os
+import shutil
+import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +14,7 @@ import typer
 from tollkeeper.domain.chat import Tool, user
 from tollkeeper.domain.completions import Receipt
 from tollkeeper.domain.errors import ConfigurationError, DomainError, InvalidRequest
+from tollkeeper.domain.meters import Meter
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.principals import Principal
 from tollkeeper.infra.cli.masking import masked
@@ -74,9 +78,18 @@ async def _run(tk: "Tollkeeper", settings: "Settings") -> None:
     print_report(await tk.report_usage(account=ACCOUNT))
     say()
     say(f"Run it again: it continues from {masked(settings.store)}. Look at it:")
-    _tell(f"tollkeeper keys list --account {ACCOUNT}")
-    _tell(f"tollkeeper ledger --account {ACCOUNT}")
-    _tell(f'tollkeeper complete --account {ACCOUNT} --stream "Hello there"')
+    command = _command()
+    _tell(f"{command} keys list --account {ACCOUNT}")
+    _tell(f"{command} ledger --account {ACCOUNT}")
+    _tell(f'{command} complete --account {ACCOUNT} --stream "Hello there"')
+
+
+def _command() -> str:
+    """Return how to call this command from here: it may lie in a virtual environment."""
+    if shutil.which("tollkeeper"):
+        return "tollkeeper"
+    started = sys.argv[0]
+    return os.path.relpath(started) if started.endswith("tollkeeper") else "python -m tollkeeper"
 
 
 def _step(number: str, title: str) -> None:
@@ -95,6 +108,7 @@ def _tell_receipt(receipt: Receipt | None) -> None:
     measured = ", ".join(
         f"{quantity:,} {str(meter).replace('_', ' ')}"
         for meter, quantity in receipt.quantities.items()
+        if meter is not Meter.REQUESTS
     )
     _tell(f"measured  {measured}")
     _tell(f"hold      {receipt.held} set aside before the call: the most it could cost")
@@ -125,8 +139,8 @@ async def _key_and_credit(tk: "Tollkeeper") -> Principal:
         )
     else:
         _tell(f"{entry.amount} granted, once for the idempotency key welcome")
-    before = (await tk.report_usage(account=ACCOUNT)).balances[0]
-    _tell(f"balance   {before.posted}")
+    for balance in (await tk.report_usage(account=ACCOUNT)).balances:
+        _tell(f"balance   {balance.posted}")
 
     _step("3", "Authenticate the key, as a host does with each request")
     principal = await tk.authenticate_key(issued.token)
@@ -169,7 +183,7 @@ async def _transcribe(tk: "Tollkeeper", principal: Principal) -> None:
         return
     _tell_text("heard     ", transcript.text)
     _tell_text("was said  ", recording_text())
-    _tell(f"quality   {transcript.quality}: this engine runs anywhere, and hears badly")
+    _tell(f"quality   {transcript.quality}: this engine needs no network, and often mishears")
     _tell_receipt(transcript.receipt)
 
 

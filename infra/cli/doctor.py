@@ -1,6 +1,8 @@
 """Whether everything that is configured works, and what to do where it does not."""
 
 import platform
+import sys
+from contextlib import redirect_stdout
 from importlib.metadata import version
 from typing import Annotated
 
@@ -29,7 +31,8 @@ def doctor(
     try:
         settings = load_settings(ctx)
         environment = settings.environment
-        checked = execute(lambda: check_all(settings))
+        with redirect_stdout(sys.stderr):  # adapters of others may print; JSON must stay JSON
+            checked = execute(lambda: check_all(settings))
     except ConfigurationError as error:
         checked = settings_fault(error)
     well = all(each.status != "failed" for each in checked)

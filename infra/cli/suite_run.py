@@ -58,13 +58,14 @@ def require_kit() -> None:
     """Check that the kit can run.
 
     Raises:
-        ConfigurationError: pytest is not installed.
+        ConfigurationError: a package is not installed.
     """
-    if find_spec("pytest") is None:
-        raise ConfigurationError(
-            "pytest is not installed; run: pip install 'tollkeeper[contracts]'",
-            code="extra_missing",
-        )
+    for package in ("pytest", "hypothesis"):
+        if find_spec(package) is None:
+            raise ConfigurationError(
+                f"{package} is not installed; run: pip install 'tollkeeper[contracts]'",
+                code="extra_missing",
+            )
 
 
 def run_suites(wanted: Wanted, *, hear: Callable[[Event], None]) -> list[Result]:

@@ -1,6 +1,8 @@
 """Running a port's contract suites against a live adapter, before an environment is given it."""
 
 import os
+import sys
+from contextlib import redirect_stdout
 from typing import Annotated
 
 import typer
@@ -32,6 +34,17 @@ PORTS = (
 )
 _WITH_MODELS = {"chat_model": "offline", "transcriber": "pocketsphinx"}
 _USUAL_MODELS = {"offline": "echo", "pocketsphinx": "en-us"}
+_WRITES = dict.fromkeys(
+    ("store", *PARTS_OF_A_STORE),
+    "what is written there is under accounts named contract-…, at times in the year 2001",
+) | {
+    "rate_limiter": "what is counted there is in buckets named contract-…",
+    "cache": "what is kept there is under keys named contract-…",
+    "telemetry": "the spans that it is sent are the suites' own",
+    "chat_model": "it is sent some sixty small calls, which its provider may bill",
+    "transcriber": "it is sent some twenty short recordings, which its provider may bill",
+}
+_LONGEST_NAME = 90
 _STYLES = {"passed": "green", "failed": "red", "skipped": "yellow"}
 
 
@@ -120,9 +133,10 @@ def verify(
     wanted = _wanted(
         port, read_text(STDIN, what="the URL").strip() if url == STDIN else url, model, provider
     )
-    execute(lambda: _try(wanted))
+    with redirect_stdout(sys.stderr):  # adapters of others may print; JSON must stay JSON
+        execute(lambda: _try(wanted))
     shown = masked(wanted.url)
-    note(f"verifying the {port} at {shown}; what is written there is under accounts contract-…")
+    note(f"verifying the {port} at {shown}; {_WRITES[port]}")
     results = _run(wanted)
     count = {kind: sum(r.outcome == kind for r in results) for kind in _STYLES}
     if as_json:
@@ -139,7 +153,7 @@ def _print(title: str, results: list[Result]) -> None:
     rows = [
         (
             result.suite.removeprefix("Test"),
-            result.test.removeprefix("test_").replace("_", " "),
+            _shortened(result.test.removeprefix("test_").replace("_", " ")),
             Text(result.outcome, style=_STYLES[result.outcome]),
             f"{result.seconds:.2f}",
             result.reason,
@@ -149,12 +163,16 @@ def _print(title: str, results: list[Result]) -> None:
     print_table(title, columns, rows, empty="no test ran")
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
+
+
 def _document(wanted: Wanted, results: list[Result], count: dict[str, int]) -> dict[str, object]:
     return {
         "port": wanted.port,
         "adapter": masked(wanted.url),
         "ok": not count["failed"],
         **count,
-        "writes_to": "accounts named contract-…",
+        "writes": _WRITES[wanted.port],
         "tests": [asdict(result) for result in results],
     }

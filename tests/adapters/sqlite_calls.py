@@ -44,7 +44,7 @@ async def capture(store: Store, hold: Hold) -> Entry:
     """Take the whole hold, with one usage event."""
     event = a_usage_event(hold.account, at=NOW, id=f"of {hold.id}", charge=hold.amount)
     return await store.ledger.capture(
-        hold_id=hold.id, amount=hold.amount, usage=[event], entry_id=f"for {hold.id}", at=NOW
+        hold_id=hold.id, amount=hold.amount, usage=[event], entry_id=f"entry-{hold.id}", at=NOW
     )
 
 

@@ -1,5 +1,6 @@
 """Which files the SQLite store takes, and what it says to the others."""
 
+import asyncio
 import contextlib
 import sqlite3
 import stat
@@ -182,3 +183,11 @@ async def test_url_names_a_file_beside_the_process(tmp_path: Path) -> None:
         async with SqliteStore.from_url("sqlite:///a.db") as store:
             await grant(store, usd(1))
     assert (tmp_path / "a.db").exists()
+
+
+async def test_many_make_the_file_at_once(path: Path) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        stores = [SqliteStore(path) for _ in range(16)]
+        await asyncio.gather(*(stack.enter_async_context(store) for store in stores))
+        await asyncio.gather(*(grant(store, usd(1), str(n)) for n, store in enumerate(stores)))
+        assert await books(stores[0]) == (usd(16), usd(0))

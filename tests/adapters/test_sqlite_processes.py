@@ -97,7 +97,7 @@ async def test_what_was_acknowledged_survives_kill_9(path: Path) -> None:
 
 async def test_two_processes_spend_exactly_the_credit(path: Path) -> None:
     async with SqliteStore(path) as store:
-        await grant(store, Money(300 * CENT.nanos, "USD"))
+        await grant(store, Money(1500 * CENT.nanos, "USD"))
         with worker("spend_everything", path) as one, worker("spend_everything", path) as other:
             charged = []
             told = [lines(one), lines(other)]
@@ -110,10 +110,10 @@ async def test_two_processes_spend_exactly_the_credit(path: Path) -> None:
                 _, count = await asyncio.to_thread(next, each)
                 charged.append(int(count))
             assert [one.wait(), other.wait()] == [0, 0]
-        assert sum(charged) == 300
+        assert sum(charged) == 1500
         assert min(charged) > 0, "one of them never got in"
         assert await books(store) == (usd(0), usd(0))
-        assert len(await store.usage_log.events(account="acme", limit=1000)) == 300
+        assert len(await store.usage_log.events(account="acme", limit=2000)) == 1500
 
 
 async def test_store_opened_before_a_fork_is_refused_in_the_child(path: Path) -> None:

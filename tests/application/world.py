@@ -3,12 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Unpack
+from typing import Any
 
 from attrs import frozen
 
 from tollkeeper import Money, Principal, Settings, Tollkeeper, open_tollkeeper
-from tollkeeper.infra.bootstrap import Lent
 
 EVERYTHING = frozenset({"chat:complete", "audio:transcribe"})
 PRICES = """
@@ -66,9 +65,9 @@ def settings_in(folder: Path, *, store: str = "memory://", **more: object) -> Se
 
 @asynccontextmanager
 async def open_world(
-    folder: Path, *, store: str = "memory://", credit: str = "1.00", **lent: Unpack[Lent]
+    folder: Path, *, store: str = "memory://", credit: str = "1.00", **lent: Any
 ) -> AsyncIterator[World]:
-    """Open a facade on *store* with an account that has *credit*."""
+    """Open a facade on the *store* of that URL with an account that has *credit*."""
     async with open_tollkeeper(settings_in(folder, store=store), **lent) as tk:
         world = World(tk, Principal(account="acme", scopes=EVERYTHING))
         if credit != "0":

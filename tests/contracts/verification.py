@@ -8,8 +8,8 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from datetime import timedelta
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any, TextIO
 
@@ -17,9 +17,8 @@ import pytest
 
 from tollkeeper.domain.secret import Secret
 from tollkeeper.infra.lazy import Lazy
-from tollkeeper.infra.registry import make_adapter, scheme_of
+from tollkeeper.infra.registry import make_adapter
 from tollkeeper.ports.audit_log import AuditLog
-from tollkeeper.ports.clock import Clock
 from tollkeeper.ports.key_store import KeyStore
 from tollkeeper.ports.ledger import Ledger
 from tollkeeper.ports.plan_store import PlanStore
@@ -127,7 +126,8 @@ def suites_of(port: str) -> dict[str, type]:
     for name in (*OF_THE_STORE, "store") if port == "store" else (port,):
         words = "".join(word.capitalize() for word in name.split("_"))
         contract = getattr(import_module(f"tollkeeper.contracts.{name}"), f"{words}Contract")
-        found[f"Test{words}"] = type(f"Test{words}", (contract,), {"__module__": __name__})
+        bases = (_INSTEAD[name], contract) if name in _INSTEAD else (contract,)
+        found[f"Test{words}"] = type(f"Test{words}", bases, {"__module__": __name__})
     return found
 
 
@@ -137,32 +137,54 @@ def verified(pytestconfig: pytest.Config) -> Run:
     return pytestconfig.stash[_RUN]
 
 
-@pytest.fixture
-def clock(verified: Run) -> Clock:
-    """Give adapters in our own memory a clock that tests move, and others the real one."""
-    memory = scheme_of(verified.url) == "memory"
-    name = "memory.clock:MemoryClock" if memory else "system.clock:SystemClock"
-    made: Clock = Lazy(f"tollkeeper.adapters.{name}")()
-    return made
+class WatchedClock:
+    """A clock that stands still until a test moves it, and knows whether anyone looks at it."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self.watched = False
+
+    def now(self) -> datetime:
+        """Return the present time, aware, in UTC."""
+        self.watched = True
+        return datetime(2001, 1, 1, 12, tzinfo=UTC) + timedelta(seconds=self._seconds)
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        self.watched = True
+        return self._seconds
+
+    def advance(self, by: timedelta) -> None:
+        """Move the time on."""
+        self._seconds += by / timedelta(seconds=1)
 
 
 @pytest.fixture
-def advance(verified: Run, clock: Any) -> Callable[[timedelta], Awaitable[None]]:
-    """Let time pass: by the clock where it is ours, else by waiting."""
+def clock() -> WatchedClock:
+    """Make the clock that adapters are given."""
+    return WatchedClock()
+
+
+@pytest.fixture
+def advance(clock: WatchedClock) -> Callable[[timedelta], Awaitable[None]]:
+    """Let time pass: on the clock that we gave, or, if the adapter has its own, by waiting."""
+    waited = timedelta(0)
 
     async def advance(by: timedelta) -> None:
-        if scheme_of(verified.url) == "memory":
+        nonlocal waited
+        if clock.watched:
             clock.advance(by)
-        elif by > LONGEST_WAIT:
-            pytest.skip(f"would wait {by}: too long for an adapter with a clock of its own")
-        else:
-            await asyncio.sleep(by.total_seconds())
+            return
+        waited += by
+        if waited > LONGEST_WAIT:
+            pytest.skip(f"it would wait {waited}, for the adapter goes by a clock of its own")
+        await asyncio.sleep(max(0.0, by.total_seconds()))
 
     return advance
 
 
 @pytest.fixture
-def make(verified: Run, clock: Clock) -> Callable[[], Any]:
+def make(verified: Run, clock: WatchedClock) -> Callable[[], Any]:
     """Make adapters of the URL; nothing is opened."""
     identifiers = Lazy("tollkeeper.adapters.system.identifiers:SystemIdentifiers")()
     context: dict[str, dict[str, object]] = {
@@ -177,13 +199,30 @@ def make(verified: Run, clock: Clock) -> Callable[[], Any]:
     return lambda: make_adapter(port, verified.url, **context[port])
 
 
-@pytest.fixture
-async def adapter(make: Callable[[], Any]) -> AsyncIterator[Any]:
-    """Open an adapter of the URL, and close it after the test."""
+@asynccontextmanager
+async def _opened(make: Callable[[], Any]) -> AsyncIterator[Any]:
     async with AsyncExitStack() as stack:
         made = make()
         if hasattr(made, "__aenter__"):
             made = await stack.enter_async_context(made)
+        yield made
+
+
+class _AnotherChatModel:
+    @pytest.fixture
+    async def another_chat_model(self, make: Callable[[], Any]) -> AsyncIterator[Any]:
+        """Open a second adapter, in the place of the suite's own fixture."""
+        async with _opened(make) as made:
+            yield made
+
+
+_INSTEAD: dict[str, type] = {"chat_model": _AnotherChatModel}
+
+
+@pytest.fixture
+async def adapter(make: Callable[[], Any]) -> AsyncIterator[Any]:
+    """Open an adapter of the URL, and close it after the test."""
+    async with _opened(make) as made:
         yield made
 
 

@@ -19,11 +19,12 @@ async def main(folder: Path, stream: bool) -> None:
 
         async def call(number: int) -> None:
             # The offline model waits a little with each word, so that calls are in every stage.
-            asked = {"model": "offline/slow", "messages": [user(f"call {number} of many")]}
+            model, prompt = "offline/slow", [user(f"call {number} of many")]
             if stream:
-                answer = await world.tk.stream_completion(world.principal, **asked).completion()
+                deltas = world.tk.stream_completion(world.principal, model=model, messages=prompt)
+                answer = await deltas.completion()
             else:
-                answer = await world.tk.complete(world.principal, **asked)
+                answer = await world.tk.complete(world.principal, model=model, messages=prompt)
             assert answer.receipt is not None
             os.write(1, f"{answer.receipt.call_id}\n".encode())
 

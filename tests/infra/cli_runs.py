@@ -103,6 +103,16 @@ class Cli:
         assert ran.code == 0, ran.err
 
 
+def without(folder: Path, *packages: str) -> str:
+    """Return what PYTHONPATH must be for *packages* to seem not installed."""
+    site = folder / "without"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        f"import sys\nsys.modules.update(dict.fromkeys({packages!r}))\n"
+    )
+    return str(site)
+
+
 def refused(ran: Ran, code: int, *said: str) -> None:
     """Check that a command ended with *code* and one line of error, which has each of *said*."""
     assert ran.code == code, (ran.out, ran.err)

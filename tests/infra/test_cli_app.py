@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.cli_runs import COMMAND, Cli, clean_environ, refused
+from tests.infra.cli_runs import COMMAND, Cli, clean_environ, refused, without
 from tollkeeper.domain import errors
 from tollkeeper.infra.cli import exits
 from tollkeeper.infra.cli.masking import masked, secrets_of
@@ -64,12 +64,7 @@ def test_importing_the_command_line_loads_neither_typer_nor_rich() -> None:
 
 @pytest.mark.parametrize("package", ["typer", "rich"])
 def test_missing_package_is_named_with_its_extra(cli: Cli, package: str) -> None:
-    broken = cli.folder / "elsewhere" / package
-    broken.mkdir(parents=True)
-    (broken / "__init__.py").write_text(
-        f"raise ModuleNotFoundError('No module named {package}', name='{package}')"
-    )
-    ran = cli.process("--help", PYTHONPATH=str(broken.parent))
+    ran = cli.process("--help", PYTHONPATH=without(cli.folder, package))
     refused(ran, 2, f"{package} is not installed", "pip install 'tollkeeper[cli]'")
 
 

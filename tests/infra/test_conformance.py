@@ -84,6 +84,8 @@ def test_a_whole_run_fails_when_the_page_says_otherwise(project: Path) -> None:
     stale = run(project)
     assert stale.returncode == 1
     assert "docs/conformance.md does not say what this run found" in stale.stdout
+    assert "- | LampContract | memory | 5 | passed | in process |" in stale.stdout
+    assert "+ | LampContract | memory | 4 | passed | in process |" in stale.stdout
 
 
 def test_a_part_of_the_run_compares_and_writes_nothing(project: Path) -> None:

@@ -15,6 +15,7 @@ from tollkeeper.domain.meters import Meter
 from tollkeeper.infra.cli import exits
 from tollkeeper.infra.cli.app import app
 from tollkeeper.infra.registry import BUILT_IN
+from tollkeeper.infra.settings_file import NOT_SETTINGS
 
 DOCS = ROOT / "docs"
 SETTINGS_PAGE, ERRORS_PAGE = DOCS / "settings.md", DOCS / "errors.md"
@@ -42,6 +43,11 @@ def test_every_setting_is_on_its_page_with_its_default(tmp_path: Path) -> None:
     assert Settings.load(file=file, environ={}) == Settings()
     # A default left out of the file would pass the line above: so each must be read from it.
     assert len(lines) == len(rows) - sum(row["default"] == "none" for row in rows.values()) - 1
+
+
+def test_variables_that_are_no_settings_are_on_the_page() -> None:
+    text = SETTINGS_PAGE.read_text("utf-8")
+    assert [name for name in NOT_SETTINGS if f"`{name}`" not in text] == []
 
 
 def test_every_meter_is_on_the_page_of_settings() -> None:

@@ -45,8 +45,8 @@ class SeenRequest:
 
     method: str
     path: str
-    headers: dict[str, str]
-    body: bytes
+    headers: dict[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     connection: int
     """The number of the TCP connection: the same number, the same connection."""
     packets_sent: int = 0

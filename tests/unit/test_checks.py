@@ -35,6 +35,9 @@ ANYTHING = (
 class Unsure(tzinfo):
     """Claims to be a time zone and knows nothing."""
 
+    def __repr__(self) -> str:
+        return "unsure"
+
     def utcoffset(self, _: datetime | None) -> None: ...
 
     def dst(self, _: datetime | None) -> None: ...
@@ -83,7 +86,7 @@ GOOD: dict[str, tuple[object, ...]] = {
 }
 BAD: dict[str, tuple[object, ...]] = {
     "account": ("", "a b", ".a", "x" * 129, "a\n", "é", "a/b", "a*"),
-    "scopes": ("a:b", [], {"a"}, {"a:*"}, {"A:b"}, {"a:b", 5}, {"a:b:c"}),
+    "scopes": ("a:b", [], {"a"}, {"a:*"}, {"A:b"}, ["a:b", 5], {"a:b:c"}),
     "model": ("", "echo", "/echo", "offline/", "a/b c", "A/b", "a/é", "a/b\n"),
     "operation": ("", "chat", "chat:", ":complete", "a:b:c", "a b:c", "*:*"),
     "text": ("a\nb", "\0", "x" * 256, "\ud800", "\u2028", "\x1b[31m"),
