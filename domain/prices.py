@@ -92,11 +92,11 @@ class ModelPrices:
 
     @property
     def id(self) -> str:
-        """Names this snapshot: ``openai/gpt-4o@2024-10-01``."""
+        """Names this snapshot: ``openai/gpt-4o@2024-10-01``, with a ``!`` if it is flagged."""
         since = self.effective_from
         # Prices that change within a day are told apart by their time.
         written = since.date() if since.time() == time() else since
-        return f"{self.model}@{written.isoformat()}"
+        return f"{self.model}@{written.isoformat()}{'!' * self.flagged}"
 
     def covers(self, at: datetime) -> bool:
         """Whether these prices hold at *at*."""

@@ -22,6 +22,7 @@ from tollkeeper.application.grant_credit import GrantCredit
 from tollkeeper.application.issue_key import IssueKey
 from tollkeeper.application.key_changes import KeyChanges
 from tollkeeper.application.key_minting import KeyMint
+from tollkeeper.application.list_audit import ListAudit
 from tollkeeper.application.list_entries import ListEntries
 from tollkeeper.application.list_keys import ListKeys
 from tollkeeper.application.manage_plans import DefinePlan, SubscribeAccount
@@ -160,6 +161,7 @@ class Container(containers.DeclarativeContainer):
     charge_usage = providers.Factory(ChargeUsage, admissions, metered_calls)
     report_usage = providers.Factory(ReportUsage, usage_log, ledger, policy)
     list_entries = providers.Factory(ListEntries, ledger, policy)
+    list_audit = providers.Factory(ListAudit, audit_log)
     expire_holds = providers.Factory(ExpireHolds, ledger, clock)
     define_plan = providers.Factory(DefinePlan, plan_store, clock, identifiers)
     subscribe_account = providers.Factory(SubscribeAccount, plan_store, clock, identifiers)

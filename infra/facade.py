@@ -8,6 +8,7 @@ from tollkeeper.application.complete import Complete
 from tollkeeper.application.expire_holds import ExpireHolds
 from tollkeeper.application.grant_credit import GrantCredit
 from tollkeeper.application.issue_key import IssueKey
+from tollkeeper.application.list_audit import ListAudit
 from tollkeeper.application.list_entries import ListEntries
 from tollkeeper.application.list_keys import ListKeys
 from tollkeeper.application.manage_plans import DefinePlan, SubscribeAccount
@@ -38,6 +39,7 @@ class Tollkeeper:
     charge_usage: ChargeUsage
     report_usage: ReportUsage
     list_entries: ListEntries
+    list_audit: ListAudit
     expire_holds: ExpireHolds
     define_plan: DefinePlan
     subscribe_account: SubscribeAccount

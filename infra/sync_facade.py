@@ -92,6 +92,7 @@ class SyncTollkeeper:
         self.charge_usage = _Blocking(portal, tk.charge_usage.__call__)
         self.report_usage = _Blocking(portal, tk.report_usage.__call__)
         self.list_entries = _Blocking(portal, tk.list_entries.__call__)
+        self.list_audit = _Blocking(portal, tk.list_audit.__call__)
         self.expire_holds = _Blocking(portal, tk.expire_holds.__call__)
         self.define_plan = _Blocking(portal, tk.define_plan.__call__)
         self.subscribe_account = _Blocking(portal, tk.subscribe_account.__call__)

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from tollkeeper.domain.errors import TollkeeperError
 from tollkeeper.infra.cli import exits
+from tollkeeper.infra.cli.audit import audit
 from tollkeeper.infra.cli.complete import complete
 from tollkeeper.infra.cli.credit import app as credit
 from tollkeeper.infra.cli.demo import demo
@@ -108,7 +109,7 @@ def _tollkeeper(
     ctx.obj = Chosen(environment, file)
 
 
-for command in (demo, init, complete, transcribe, usage, ledger, doctor, verify):
+for command in (demo, init, complete, transcribe, usage, ledger, audit, doctor, verify):
     app.command()(command)
 for name, group in (("keys", keys), ("credit", credit), ("plans", plans), ("holds", holds)):
     app.add_typer(group, name=name)

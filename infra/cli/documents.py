@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from tollkeeper.domain.api_keys import ApiKey
+from tollkeeper.domain.audit import AuditEntry
 from tollkeeper.domain.completions import Completion, Receipt
 from tollkeeper.domain.ledger import Balance, Entry, Hold
 from tollkeeper.domain.money import Money
@@ -38,6 +39,19 @@ def of_key(key: ApiKey, *, at: datetime) -> Document:
             }
             for secret in key.secrets
         ],
+    }
+
+
+def of_audit_entry(entry: AuditEntry) -> Document:
+    """Write who changed what."""
+    return {
+        "id": entry.id,
+        "at": iso(entry.at),
+        "account": entry.account,
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject": entry.subject,
+        "details": dict(entry.details),
     }
 
 

@@ -42,11 +42,10 @@ def load_settings(ctx: typer.Context, more: Mapping[str, str] | None = None) -> 
     from tollkeeper.infra.settings import Settings
 
     chosen = ctx.find_object(Chosen) or Chosen()
-    environ = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
     return Settings.load(
         environment=chosen.environment or "local",
         file=chosen.file,
-        environ={**environ, **(more or {})},
+        environ={**os.environ, **(more or {})},
     )
 
 

@@ -148,3 +148,23 @@ async def test_use_is_noted_once_a_minute(tmp_path: Path) -> None:
         await world.tk.authenticate_key(issued.token)
         keys = await world.tk.list_keys(account="acme")
         assert [key.last_used_at for key in keys] == [clock.now()]
+
+
+async def test_the_audit_log_tells_who_changed_what(tmp_path: Path) -> None:
+    async with open_world(tmp_path) as world:
+        issued = await world.tk.issue_key(account="acme", scopes=CHAT, actor="ann")
+        await world.tk.rotate_key(account="acme", key_id=issued.key.id, actor="bob")
+        await world.tk.revoke_key(account="acme", key_id=issued.key.id, actor="cid")
+        await world.tk.revoke_key(account="acme", key_id=issued.key.id, actor="dan")
+
+        entries = await world.tk.list_audit(account="acme")
+        assert [(entry.actor, entry.action) for entry in entries] == [
+            ("ann", "key.issued"),
+            ("bob", "key.rotated"),
+            ("cid", "key.revoked"),
+        ]
+        assert issued.token.reveal() not in repr(entries)
+        page = await world.tk.list_audit(account="acme", after=entries[0].id, limit=1)
+        assert page == entries[1:2]
+        with pytest.raises(InvalidRequest):
+            await world.tk.list_audit(account="acme", limit=0)

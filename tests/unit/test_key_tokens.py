@@ -179,6 +179,23 @@ def test_a_verifier_depends_on_the_pepper(token: str, one: bytes, other: bytes) 
     assert same or not matches(token, a.verifier(token), b)
 
 
+def test_a_verifier_depends_on_every_character() -> None:
+    verifier = PEPPER.verifier(TOKEN)
+    for at in range(len(TOKEN)):
+        other = TOKEN[:at] + ("0" if TOKEN[at] != "0" else "1") + TOKEN[at + 1 :]
+        assert not matches(other, verifier, PEPPER)
+
+
+def test_what_was_issued_and_stored_long_ago_still_works() -> None:
+    # Written down once: another format would end every key there is.
+    token = "tk_live_000g40r40m30e209_No287qEH4uQv9vBo5cxQTXAw02KFtzjuPbCrH1FrBEB1MyhDb"
+    verifier = "64ac09dd31a80a121f7a159ddf9024029d68b1fd7308dc615dd4edd18993744e"
+    assert token == TOKEN
+    assert parse_token(token, prefix=PREFIX).kid == "000g40r40m30e209"
+    assert PEPPER.id == "64f553abe63e"
+    assert matches(token, bytes.fromhex(verifier), PEPPER)
+
+
 def test_what_is_stored_holds_nothing_of_the_token() -> None:
     random = Random(3)
     for _ in range(1000):
