@@ -9,7 +9,7 @@ demo: $(VENV)/.installed  ## the whole main job on the embedded default
 	@$(BIN)/tollkeeper demo
 
 test: $(VENV)/.installed-dev  ## every test, on real servers from wheels
-	@$(BIN)/python -m pytest -m "not soak"
+	@$(BIN)/python -m pytest -n auto -m "not soak"
 
 soak: $(VENV)/.installed-dev  ## the slow fault tests
 	@$(BIN)/python -m pytest -m soak

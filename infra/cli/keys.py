@@ -7,7 +7,7 @@ import typer
 
 from tollkeeper.domain.api_keys import ApiKey, IssuedKey, KeyState
 from tollkeeper.infra.cli.documents import of_key
-from tollkeeper.infra.cli.output import left, note, print_json, print_table, say, when, write
+from tollkeeper.infra.cli.output import left, note, print_json, print_table, say, when, whole, write
 from tollkeeper.infra.cli.reading import read_duration
 from tollkeeper.infra.cli.session import load_settings, with_tollkeeper
 
@@ -91,7 +91,10 @@ def list_(
     if as_json:
         print_json([of_key(key, at=now) for key in found])
         return
-    columns = "id", "key", "name", "scopes", "state", "created (UTC)", "last used", "expires"
+    columns = [
+        *whole("id", "key"),
+        *left("name", "scopes", "state", "created (UTC)", "last used", "expires"),
+    ]
     rows = [
         (
             key.id,
@@ -105,7 +108,7 @@ def list_(
         )
         for key in found
     ]
-    print_table(f"Keys of {account}", left(*columns), rows, empty=f"{account} has no keys")
+    print_table(f"Keys of {account}", columns, rows, empty=f"{account} has no keys")
     if len(found) == limit:
         note(f"there may be more: --after {found[-1].id}")
 

@@ -15,6 +15,7 @@ from tollkeeper.infra.cli.output import (
     print_table,
     right,
     when,
+    whole,
 )
 from tollkeeper.infra.cli.session import execute, load_settings, opened_container, with_tollkeeper
 
@@ -47,17 +48,16 @@ def ledger(
     columns = [
         Column("#", right=True),
         *left("time (UTC)", "kind"),
-        *right("held", "amount", "balance after"),
-        *left("late", "description"),
+        *right("held", "amount", "balance"),
+        *left("description"),
     ]
     rows = zip(
         [entry.sequence for entry in entries],
         [when(entry.at) for entry in entries],
-        [entry.kind for entry in entries],
+        [f"late {entry.kind}" if entry.late else entry.kind for entry in entries],
         aligned([entry.held for entry in entries]),
         aligned([entry.amount for entry in entries]),
         aligned([entry.balance_after for entry in entries]),
-        ["late" if entry.late else "" for entry in entries],
         [entry.description for entry in entries],
         strict=True,
     )
@@ -92,7 +92,7 @@ def expire(ctx: typer.Context, *, as_json: Json = False) -> None:
     if as_json:
         print_json([of_hold(hold) for hold in expired])
         return
-    columns = [*left("hold", "account"), *right("amount"), *left("placed (UTC)", "expired (UTC)")]
+    columns = [*whole("hold", "account"), *right("amount"), *left("placed (UTC)", "expired (UTC)")]
     amounts = aligned([hold.amount for hold in expired])
     rows = [
         (hold.id, hold.account, amount, when(hold.placed_at), when(hold.expires_at))

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from attrs import frozen
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +18,8 @@ from tollkeeper.domain.money import Money
 
 _WIDE = 10_000
 """As good as endless: nobody wants a table folded in a file."""
+_GAP = 2
+_LONG_WORD = 12
 
 
 class _Console(Console):
@@ -62,15 +65,24 @@ def print_json(document: object) -> None:
 
 @frozen
 class Column:
-    """A column of a table; numbers and amounts stand at the *right*."""
+    """A column of a table; numbers and amounts stand at the *right*.
+
+    What is *whole* (a name that people copy) is never broken into lines.
+    """
 
     name: str
     right: bool = False
+    whole: bool = False
 
 
 def left(*names: str) -> list[Column]:
     """Name columns of text."""
     return [Column(name) for name in names]
+
+
+def whole(*names: str) -> list[Column]:
+    """Name columns of text that is never broken into lines."""
+    return [Column(name, whole=True) for name in names]
 
 
 def right(*names: str) -> list[Column]:
@@ -81,16 +93,66 @@ def right(*names: str) -> list[Column]:
 def print_table(
     title: str, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, empty: str
 ) -> None:
-    """Print *rows* (cells are Text, or shown by str), or the line *empty* if there are none."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(column.name, justify="right" if column.right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
-    if table.row_count:
-        console().print(table)
-    else:
+    """Print *rows* (cells are Text, or shown by str), or the line *empty* if there are none.
+
+    Where a terminal is too narrow for the table, each row is printed as a list.
+    """
+    lines = [[c if isinstance(c, Text) else Text(str(c)) for c in row] for row in rows]
+    widths = [
+        _narrowest(column, [line[place] for line in lines]) for place, column in enumerate(columns)
+    ]
+    screen = console()
+    if not lines:
         say(empty)
+    elif sum(widths) + _GAP * (len(widths) - 1) <= screen.width:
+        screen.print(_table(title, columns, widths, lines))
+        say()
+    else:
+        _print_lists(title, columns, lines)
+
+
+def _narrowest(column: Column, cells: Sequence[Text]) -> int:
+    """Say how narrow a column may get: words are kept in one piece, unless they are long."""
+    texts = [column.name, *(cell.plain for cell in cells)]
+    if column.right or column.whole:
+        return max(map(cell_len, texts))
+    return min(_LONG_WORD, max(cell_len(word) for text in texts for word in text.split()))
+
+
+def _table(
+    title: str, columns: Sequence[Column], widths: Sequence[int], lines: Sequence[Sequence[Text]]
+) -> Table:
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, _GAP - 1, 0, 0),
+    )
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(
+            column.name,
+            justify="right" if column.right else "left",
+            overflow="fold",
+            no_wrap=column.right or column.whole,
+            min_width=width,
+        )
+    for line in lines:
+        table.add_row(*line)
+    return table
+
+
+def _print_lists(title: str, columns: Sequence[Column], lines: Sequence[Sequence[Text]]) -> None:
+    width = max(len(column.name) for column in columns)
+    say(title, style="bold")
+    for line in lines:
+        say()
+        for column, cell in zip(columns, line, strict=True):
+            if cell.plain.strip():
+                say(f"  {column.name:<{width}}  {cell.plain.strip()}")
+    say()
 
 
 def aligned(amounts: Sequence[Money | None]) -> list[str]:

@@ -16,25 +16,23 @@ if TYPE_CHECKING:
 
 def print_report(report: UsageReport) -> None:
     """Print the table, and the balances under it."""
-    columns = [
-        *left("operation", "model", "meter"),
-        *right("calls", "quantity", "of it estimated", "charge"),
-    ]
+    columns = [*left("operation", "model", "meter"), *right("calls", "quantity", "charge")]
     charges = aligned([total.charge for total in report.totals])
     rows = [
         (
             total.operation,
             total.model,
-            total.meter,
+            str(total.meter).replace("_", " "),
             f"{total.events:,}",
-            f"{total.quantity:,}",
-            f"{total.estimated:,}",
+            f"{'≈' if total.estimated else ''}{total.quantity:,}",
             charge,
         )
         for total, charge in zip(report.totals, charges, strict=True)
     ]
     empty = f"{report.account} used nothing in that time"
     print_table(f"Usage of {report.account}", columns, rows, empty=empty)
+    if any(total.estimated for total in report.totals):
+        say("≈ is an estimate, at least in part: the provider did not say how much it was")
     for charge in report.charges:
         say(f"charged {charge}")
     for balance in report.balances:

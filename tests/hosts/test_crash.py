@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
 
 
-def _run_and_kill(folder: Path, mode: str, after: int) -> list[str]:
+def run_and_kill(folder: Path, mode: str, after: int) -> list[str]:
     """Run the host, kill it once it has said *after* calls, and return what it said."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.hosts.crashing_host", str(folder), mode],
@@ -43,7 +43,7 @@ def _run_and_kill(folder: Path, mode: str, after: int) -> list[str]:
 async def test_what_was_acknowledged_is_charged_once_and_nothing_twice(
     tmp_path: Path, mode: str, after: int
 ) -> None:
-    acknowledged = _run_and_kill(tmp_path, mode, after)
+    acknowledged = run_and_kill(tmp_path, mode, after)
     assert after <= len(acknowledged) < CALLS
 
     clock = MemoryClock(SystemClock().now() + timedelta(hours=1))

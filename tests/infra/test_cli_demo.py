@@ -31,7 +31,7 @@ def test_demo_runs_the_main_job_and_continues_when_run_again(cli: Cli) -> None:
         assert recording_text() in ran.out
         assert "Unauthenticated: the API key is not valid" in ran.out
         assert "InsufficientCredit: the call needs up to 150." in ran.out
-        assert "output_tokens" in ran.out
+        assert "output tokens" in ran.out
         assert "Run it again" in ran.out
         assert len(money(ran.out, "hold")) == len(money(ran.out, "capture")) == 3
         assert all(

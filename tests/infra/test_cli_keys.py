@@ -46,6 +46,14 @@ def test_list_shows_names_as_they_are(cli: Cli) -> None:
     assert "[bold]x[/] :smile:" in ran.out
 
 
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_id_is_in_one_piece_however_narrow_the_terminal(cli: Cli, columns: str) -> None:
+    key_id = cli.here(*ISSUE, "--json").json()["key"]["id"]
+    ran = cli.here("keys", "list", "--account", "acme", COLUMNS=columns)
+    assert key_id in ran.out
+    assert "chat:complete" in ran.out
+
+
 def test_list_of_nobody_is_empty(cli: Cli) -> None:
     assert cli.here("keys", "list", "--account", "nobody").out == "nobody has no keys\n"
     assert cli.here("keys", "list", "--account", "nobody", "--json").json() == []
