@@ -145,7 +145,8 @@ class Balance:
         """
         if amount > self.available:
             raise InsufficientCredit(
-                f"the call needs up to {amount} of credit; {self.available} is available"
+                f"the call needs up to {amount} of credit; {self.available} is available: "
+                "add credit, or ask for less"
             )
         return evolve(self, held=self.held + amount)
 

@@ -104,8 +104,8 @@ def print_table(
     screen = console()
     if not lines:
         say(empty)
-    elif sum(widths) + _GAP * (len(widths) - 1) <= screen.width:
-        screen.print(_table(title, columns, widths, lines))
+    elif sum(widths) + _GAP * len(widths) <= screen.width:
+        screen.print(_table(title, columns, widths, lines), crop=False)
         say()
     else:
         _print_lists(title, columns, lines)
