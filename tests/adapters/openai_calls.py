@@ -1,6 +1,7 @@
 """How the tests of the OpenAI wire ask, and look at what went wrong."""
 
 import traceback
+from typing import Any
 
 from tests.servers.openai_plays import SECRET_WORDS
 from tollkeeper.adapters.openai.chat_model import OpenaiChatModel
@@ -15,6 +16,17 @@ KEY = "sk-a-secret-that-nobody-sees"
 
 def asking(model: str) -> ChatRequest:
     return ChatRequest(model, (user("Grüezi 世界 🌍 !"),), 64)
+
+
+def asking_for(model: str, text: str = "Say one two three", **more: Any) -> ChatRequest:
+    return ChatRequest(model, (user(text),), 64, **more)
+
+
+async def streamed(chat_model: OpenaiChatModel, request: ChatRequest) -> Completion:
+    builder = CompletionBuilder()
+    async for delta in chat_model.stream(request):
+        builder.add(delta)
+    return builder.build()
 
 
 async def ask(chat_model: OpenaiChatModel, model: str, *, streamed: bool) -> Completion:

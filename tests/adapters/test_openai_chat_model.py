@@ -2,16 +2,16 @@
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
+from tests.adapters.openai_calls import asking_for as asking
+from tests.adapters.openai_calls import streamed
 from tests.servers.openai_plays import PLAYS
 from tests.servers.openai_server import OpenaiServer, openai_server
 from tollkeeper.adapters.openai.chat_model import OpenaiChatModel
 from tollkeeper.contracts.chat_model import ChatModelContract
-from tollkeeper.domain.chat import ChatRequest, Tool, user
-from tollkeeper.domain.completions import Completion, CompletionBuilder
+from tollkeeper.domain.chat import Tool
 from tollkeeper.domain.errors import (
     CredentialsRefused,
     Unavailable,
@@ -21,24 +21,6 @@ from tollkeeper.domain.secret import Secret
 pytestmark = pytest.mark.anyio
 
 SOON = timedelta(seconds=0.15)
-
-
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[OpenaiServer]:
-    with openai_server() as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared_server: OpenaiServer) -> OpenaiServer:
-    shared_server.requests.clear()
-    return shared_server
-
-
-@pytest.fixture
-async def chat_model(server: OpenaiServer) -> AsyncIterator[OpenaiChatModel]:
-    async with OpenaiChatModel(server.base_url, Secret("sk-right")) as chat_model:
-        yield chat_model
 
 
 class TestOpenaiChatModel(ChatModelContract):
@@ -62,17 +44,6 @@ class TestOpenaiChatModelByteByByte(TestOpenaiChatModel):
         )
         yield
         del server.plays["echo"]
-
-
-def asking(model: str, text: str = "Say one two three", **more: Any) -> ChatRequest:
-    return ChatRequest(model, (user(text),), 64, **more)
-
-
-async def streamed(chat_model: OpenaiChatModel, request: ChatRequest) -> Completion:
-    builder = CompletionBuilder()
-    async for delta in chat_model.stream(request):
-        builder.add(delta)
-    return builder.build()
 
 
 @pytest.mark.parametrize("model", ["tool-split", "every-byte"])

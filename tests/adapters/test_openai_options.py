@@ -1,16 +1,13 @@
 """The URL and the key that the OpenAI-wire chat model is made with."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from tests.servers.openai_server import OpenaiServer, openai_server
+from tests.adapters.openai_calls import asking_for as asking
+from tests.servers.openai_server import OpenaiServer
 from tollkeeper.adapters.openai.chat_model import OpenaiChatModel
 from tollkeeper.adapters.openai.options import checked_base_url, default_max_tokens_field
-from tollkeeper.domain.chat import ChatRequest, user
-from tollkeeper.domain.completions import Completion, CompletionBuilder
 from tollkeeper.domain.errors import (
     ConfigurationError,
 )
@@ -19,35 +16,6 @@ from tollkeeper.domain.secret import Secret
 pytestmark = pytest.mark.anyio
 
 SOON = timedelta(seconds=0.15)
-
-
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[OpenaiServer]:
-    with openai_server() as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared_server: OpenaiServer) -> OpenaiServer:
-    shared_server.requests.clear()
-    return shared_server
-
-
-@pytest.fixture
-async def chat_model(server: OpenaiServer) -> AsyncIterator[OpenaiChatModel]:
-    async with OpenaiChatModel(server.base_url, Secret("sk-right")) as chat_model:
-        yield chat_model
-
-
-def asking(model: str, text: str = "Say one two three", **more: Any) -> ChatRequest:
-    return ChatRequest(model, (user(text),), 64, **more)
-
-
-async def streamed(chat_model: OpenaiChatModel, request: ChatRequest) -> Completion:
-    builder = CompletionBuilder()
-    async for delta in chat_model.stream(request):
-        builder.add(delta)
-    return builder.build()
 
 
 async def test_a_url_configures_all(server: OpenaiServer) -> None:
