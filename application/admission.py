@@ -1,12 +1,12 @@
 """Who may make a call, before any money is set aside."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from attrs import frozen
 
 from tollkeeper.application.policy import Policy
-from tollkeeper.domain.errors import RateLimited
+from tollkeeper.domain.errors import InvalidRequest, RateLimited
 from tollkeeper.domain.meters import Meter, Provenance
 from tollkeeper.domain.plans import Plan
 from tollkeeper.domain.prices import ModelPrices, PriceBook
@@ -16,6 +16,12 @@ from tollkeeper.domain.usage import UsageEvent, rate_usage
 from tollkeeper.ports.clock import Clock
 from tollkeeper.ports.plan_store import PlanStore
 from tollkeeper.ports.rate_limiter import RateLimiter
+
+
+def _checked_principal(principal: Principal) -> Principal:
+    if not isinstance(principal, Principal):
+        raise InvalidRequest("principal must be a Principal, such as authenticate_key returns")
+    return principal
 
 
 @frozen
@@ -56,31 +62,40 @@ class Admissions:
     prices: PriceBook
     policy: Policy
 
-    async def entitle(self, principal: Principal, *, operation: str, model: str) -> Admission:
+    async def entitle(
+        self, principal: Principal, *, operation: str, model: str, meters: Iterable[Meter]
+    ) -> Admission:
         """Find the plan and the prices that hold now, and check nothing else.
 
         Raises:
-            Unsupported: the model has no price.
+            InvalidRequest: *principal* is no Principal.
+            Unsupported: the model has no price, or none for one of *meters*.
         """
+        _checked_principal(principal)
         at = self.clock.now()
         plan = await self.plan_store.plan_of(principal.account, at=at) or self.policy.default_plan
-        return Admission(principal, operation, model, plan, self.prices.prices_of(model, at=at))
+        prices = self.prices.prices_of(model, at=at)
+        prices.require(*meters)
+        return Admission(principal, operation, model, plan, prices)
 
-    async def admit(self, principal: Principal, *, operation: str, model: str) -> Admission:
+    async def admit(
+        self, principal: Principal, *, operation: str, model: str, meters: Iterable[Meter]
+    ) -> Admission:
         """Check scope, plan, price and rate limit, in that order; a refusal consumes nothing.
 
         Raises:
+            InvalidRequest: *principal* is no Principal.
             PermissionDenied: the scope is missing, or the plan does not include it.
-            Unsupported: the model has no price.
+            Unsupported: the model has no price, or none for one of *meters*.
             RateLimited: the account's plan allows no further call yet.
         """
-        principal.require(operation)
+        _checked_principal(principal).require(operation)
         at = self.clock.now()
         plan = await self.plan_store.plan_of(principal.account, at=at) or self.policy.default_plan
         plan.require(operation=operation, model=model)
-        admission = Admission(
-            principal, operation, model, plan, self.prices.prices_of(model, at=at)
-        )
+        prices = self.prices.prices_of(model, at=at)
+        prices.require(*meters)
+        admission = Admission(principal, operation, model, plan, prices)
         if plan.rate_limit is not None:
             asked = RateRequest(bucket=f"account:{principal.account}", limit=plan.rate_limit)
             decision = await self.rate_limiter.take([asked])

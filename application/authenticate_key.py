@@ -40,15 +40,17 @@ class AuthenticateKey:
                 wrong; with its reason for one that is expired, revoked or rotated out.
             PortError: the store cannot say; that is never "no such key".
         """
-        text = token.reveal() if isinstance(token, Secret) else token
-        parsed = parse_token(text, prefix=self.mint.prefix)
-        key = await self.key_store.find(parsed.kid)
-        secret = key.secret(parsed.kid) if key is not None else None
-        proved = self.mint.proves(text, secret)
+        # A traceback may show the locals of this frame, so that none may hold the plain text.
+        if not isinstance(token, Secret):
+            token = Secret(token if isinstance(token, str) else "")
+        kid = parse_token(token.reveal(), prefix=self.mint.prefix).kid
+        key = await self.key_store.find(kid)
+        secret = key.secret(kid) if key is not None else None
+        proved = self.mint.proves(token.reveal(), secret)
         if key is None or not proved:
             raise refuse()
         now = self.clock.now()
-        principal = key.admit(parsed.kid, at=now)
+        principal = key.admit(kid, at=now)
         await self._note_use(key.id, now)
         return principal
 

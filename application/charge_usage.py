@@ -19,6 +19,8 @@ from tollkeeper.domain.principals import Principal
 
 
 def _quantities(given: Mapping[Meter, int] | Mapping[str, int]) -> dict[Meter, int]:
+    if not isinstance(given, Mapping) or not given:
+        raise InvalidRequest("quantities is a mapping of one or more meters to whole numbers")
     quantities: dict[Meter, int] = {}
     for name, quantity in given.items():
         try:
@@ -63,7 +65,7 @@ class ChargeUsage:
             account=checked_account(account), scopes={checked_operation(operation)}
         )
         admission = await self.admissions.entitle(
-            principal, operation=operation, model=checked_model(model)
+            principal, operation=operation, model=checked_model(model), meters=measured
         )
         return await calls.charge(
             admission, measured, idempotency_key=key, provenance=Provenance.REPORTED

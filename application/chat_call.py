@@ -1,9 +1,10 @@
 """What completing and streaming have in common: everything up to the model itself."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import attrs
 from attrs import frozen
@@ -19,6 +20,9 @@ from tollkeeper.domain.meters import Meter, Provenance
 from tollkeeper.domain.principals import Principal
 from tollkeeper.domain.token_counts import bound_input_tokens, estimate_usage
 from tollkeeper.ports.chat_model import ChatModel
+
+if TYPE_CHECKING:
+    from attrs import AttrsInstance
 
 OPERATION = "chat:complete"
 
@@ -42,14 +46,23 @@ class ChatOptions(TypedDict, total=False):
     timeout: timedelta | None
 
 
-def fingerprint(request: object) -> str:
+_MOST_TOKENS = 10**9
+"""No call reads or writes more in any pool; a report of more is a fault of the provider's."""
+
+
+def fingerprint(request: "AttrsInstance") -> str:
     """Return a digest of everything that is asked for, to tell a replay from another call."""
-    return hashlib.sha256(repr(attrs.astuple(request)).encode()).hexdigest()  # type: ignore[arg-type]
+    asked = json.dumps(attrs.asdict(request), sort_keys=True, default=_digest_of_bytes)
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+def _digest_of_bytes(value: object) -> str:
+    return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else repr(value)
 
 
 def measured(request: ChatRequest, answer: Completion) -> tuple[TokenUsage, Provenance]:
     """Return what the provider reported, or else an estimate from what was seen."""
-    if answer.usage is not None:
+    if answer.usage is not None and max(answer.usage.quantities().values()) <= _MOST_TOKENS:
         return answer.usage, Provenance.REPORTED
     return estimate_usage(request, answer), Provenance.ESTIMATED
 
@@ -95,7 +108,12 @@ class ChatCalls:
             max_tokens=policy.default_max_tokens if asked is None else asked,
             **rest,  # type: ignore[arg-type]
         )
-        admission = await self.admissions.admit(principal, operation=OPERATION, model=model)
+        admission = await self.admissions.admit(
+            principal,
+            operation=OPERATION,
+            model=model,
+            meters=(Meter.INPUT_TOKENS, Meter.OUTPUT_TOKENS),
+        )
         most = admission.plan.max_output_tokens
         if most is not None and request.max_tokens > most:
             if asked is not None:

@@ -47,7 +47,8 @@ class Complete:
                 return await self.answers.completion(call.metered)
             async with call.metered:
                 try:
-                    async with asyncio.timeout(call.timeout.total_seconds()):
+                    seconds = call.timeout.total_seconds()
+                    async with asyncio.timeout(seconds) as call.metered.deadline:
                         answer = await call.chat_model.complete(call.request)
                 except TimeoutError as error:
                     provider = model.partition("/")[0]
@@ -57,7 +58,7 @@ class Complete:
                         adapter=provider,
                         ambiguous=True,
                     ) from error
-                answer = await shielded(self._settle(call, answer))
+                answer = await shielded(lambda: self._settle(call, answer))
             span.set(
                 "tollkeeper.charged_nanos", answer.receipt.charged.nanos if answer.receipt else 0
             )

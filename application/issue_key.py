@@ -14,7 +14,7 @@ from tollkeeper.domain.checks import (
     checked_scopes,
     checked_text,
 )
-from tollkeeper.domain.errors import PermissionDenied
+from tollkeeper.domain.errors import InvalidRequest, PermissionDenied
 from tollkeeper.domain.principals import Principal
 from tollkeeper.ports.clock import Clock
 from tollkeeper.ports.identifiers import Identifiers
@@ -57,6 +57,8 @@ class IssueKey:
         if expires_in is not None:
             checked_duration(expires_in, field="expires_in", shortest=timedelta(seconds=1))
         if issuer is not None:
+            if not isinstance(issuer, Principal):
+                raise InvalidRequest("issuer must be a Principal")
             actor = f"key:{issuer.key_id}"
             if issuer.account != account or not wanted <= issuer.scopes:
                 raise PermissionDenied(

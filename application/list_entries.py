@@ -9,6 +9,8 @@ from tollkeeper.domain.ledger import Entry
 from tollkeeper.domain.money import Money
 from tollkeeper.ports.ledger import Ledger
 
+_LARGEST = 2**63 - 1
+
 
 @frozen
 class ListEntries:
@@ -26,9 +28,9 @@ class ListEntries:
             InvalidRequest: an argument is malformed.
         """
         checked_account(account)
-        unit = Money.zero(currency or self.policy.currency).currency
-        if type(after) is not int or after < 0:
-            raise InvalidRequest("after is a sequence number, 0 or more")
+        unit = Money.zero(self.policy.currency if currency is None else currency).currency
+        if type(after) is not int or not 0 <= after <= _LARGEST:
+            raise InvalidRequest("after is a sequence number: 0 or more, and within 64 bits")
         return await self.ledger.entries(
             account=account, currency=unit, after=after, limit=checked_limit(limit)
         )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from attrs import frozen
 
 from tollkeeper.domain.audit import AuditEntry
-from tollkeeper.domain.checks import checked_account, checked_duration, checked_text
+from tollkeeper.domain.checks import checked_account, checked_duration, checked_text, checked_time
 from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.plans import Plan, Subscription
 from tollkeeper.ports.clock import Clock
@@ -26,7 +26,11 @@ class DefinePlan:
     identifiers: Identifiers
 
     async def __call__(self, plan: Plan, *, actor: str = "host") -> Plan:
-        """Keep *plan* under its name, in the place of one that was there."""
+        """Keep *plan* under its name, in the place of one that was there.
+
+        Raises:
+            InvalidRequest: an argument is malformed.
+        """
         if not isinstance(plan, Plan):
             raise InvalidRequest("a plan is a Plan")
         checked_text(actor, field="actor")
@@ -75,10 +79,13 @@ class SubscribeAccount:
         checked_account(account)
         checked_text(actor, field="actor")
         now = self.clock.now()
-        start = starts_at or now
+        start = now if starts_at is None else checked_time(starts_at, field="starts_at")
         if runs_for is not None:
             checked_duration(runs_for, field="runs_for", shortest=timedelta(seconds=1))
-        ends_at = None if runs_for is None else start + runs_for
+        try:
+            ends_at = None if runs_for is None else start + runs_for
+        except OverflowError:
+            raise InvalidRequest("the subscription would end after the year 9999") from None
         subscription = Subscription(account=account, plan=plan, starts_at=start, ends_at=ends_at)
         audit = AuditEntry(
             id=self.identifiers.new("audit"),

@@ -8,27 +8,28 @@ process died is given back by the clock.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from attrs import define, field, frozen
 
 from tollkeeper.application.admission import Admission
+from tollkeeper.application.hold_placing import LONGEST_STEP, PAUSES, HoldPlacing, hung
 from tollkeeper.application.policy import Policy
 from tollkeeper.application.shielded import shielded
 from tollkeeper.domain.checks import checked_idempotency_key
 from tollkeeper.domain.completions import Receipt
-from tollkeeper.domain.errors import Conflict, PortError, TollkeeperError
-from tollkeeper.domain.ledger import Hold, HoldState
+from tollkeeper.domain.errors import Conflict, PortError
+from tollkeeper.domain.ledger import Entry, Hold, HoldState
 from tollkeeper.domain.meters import Meter, Provenance
-from tollkeeper.domain.money import Money
-from tollkeeper.domain.usage import total_charge
+from tollkeeper.domain.usage import UsageEvent, total_charge
 from tollkeeper.ports.clock import Clock
 from tollkeeper.ports.identifiers import Identifiers
 from tollkeeper.ports.ledger import Ledger
 
-_CAPTURE_PAUSES = (0.05, 0.25, 1.0)
-"""Seconds between tries of a capture: it is idempotent, and giving up loses money."""
+_FIRST_COLLECTION = 1.0
+_LONGEST_PAUSE = 30.0
 
 
 @define(eq=False)
@@ -44,6 +45,9 @@ class MeteredCall:
     admission: Admission
     hold: Hold
     replayed: bool = False
+    deadline: asyncio.Timeout | None = None
+    """What ends the work when the facade closes before it is done."""
+    _entry_id: str = ""
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,12 +58,7 @@ class MeteredCall:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        try:
-            await self.release()
-        except PortError:
-            if error is None:
-                raise
-            # What failed first is what the caller must see; the clock frees the hold.
+        await self.release()
 
     @property
     def is_open(self) -> bool:
@@ -70,31 +69,27 @@ class MeteredCall:
         """Charge what was measured. Run it :func:`shielded`, so that cancellation waits for it.
 
         Raises:
-            PortError: the ledger could not be reached for some seconds; the hold stays.
+            PortError: the ledger could not be reached for some seconds; ``ambiguous`` if the
+                charge may have been made. Otherwise the hold stays until the clock frees it.
         """
-        calls, asked = self._calls, self.admission
-        now = calls.clock.now()
-        usage = asked.rate(quantities, call_id=self.hold.id, provenance=provenance, at=now)
-        charged = total_charge(usage, currency=asked.prices.currency)
-        entry_id = calls.identifiers.new("entry")
-        for pause in (*_CAPTURE_PAUSES, None):
-            try:
-                entry = await calls.ledger.capture(
-                    hold_id=self.hold.id, amount=charged, usage=usage, entry_id=entry_id, at=now
-                )
-                break
-            except PortError as error:
-                if pause is None or not error.retryable:
-                    calls.open.discard(self)
-                    raise
-            await asyncio.sleep(pause)
-        calls.open.discard(self)
+        asked = self.admission
+        now = self._calls.clock.now()
+        self._entry_id = self._entry_id or self._calls.identifiers.new("entry")
+        try:
+            usage = asked.rate(quantities, call_id=self.hold.id, provenance=provenance, at=now)
+            entry = await self._capture_surely(usage)
+        except asyncio.CancelledError:
+            raise  # it is begun again
+        except BaseException:
+            self._calls.open.discard(self)
+            raise
+        self._calls.open.discard(self)
         return Receipt(
             call_id=self.hold.id,
             account=self.hold.account,
             model=asked.model,
             held=self.hold.amount,
-            charged=charged,
+            charged=-entry.amount,
             quantities={event.meter: event.quantity for event in usage},
             provenance=provenance,
             price_id=asked.prices.id,
@@ -102,12 +97,45 @@ class MeteredCall:
             balance_after=entry.balance_after,
         )
 
+    async def _capture_surely(self, usage: tuple[UsageEvent, ...]) -> Entry:
+        """Capture, and again if that failed: it is idempotent, and giving up loses money."""
+        charged = total_charge(usage, currency=self.admission.prices.currency)
+        for pause in (*PAUSES, None):
+            try:
+                async with asyncio.timeout(LONGEST_STEP):
+                    return await self._calls.ledger.capture(
+                        hold_id=self.hold.id,
+                        amount=charged,
+                        usage=usage,
+                        entry_id=self._entry_id,
+                        at=self._calls.clock.now(),
+                    )
+            except TimeoutError as error:
+                if pause is None:
+                    raise hung("charging the call") from error
+            except PortError as error:
+                if pause is None or not error.retryable:
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError("the last try returns or raises")
+
+    def owe(self, quantities: Mapping[Meter, int], provenance: Provenance) -> None:
+        """Charge what was delivered as soon as the ledger is back, at the latest at closing."""
+        self._calls.owed[self] = (quantities, provenance)
+        if not self._calls.collecting:
+            self._calls.collecting.append(asyncio.ensure_future(self._calls.collect()))
+
     async def release(self) -> None:
-        """Give the hold back if it is still open; does nothing after a capture."""
+        """Give the hold back if it is still open; does nothing after a capture.
+
+        A ledger that fails hides no other error: the clock frees the hold.
+        """
         if not self.is_open:
             return
-        self._calls.open.discard(self)
-        await shielded(self._calls.ledger.release(hold_id=self.hold.id, at=self._calls.clock.now()))
+        try:
+            await shielded(lambda: self._calls.holds.give_back(self.hold.id))
+        finally:
+            self._calls.open.discard(self)
 
 
 @frozen
@@ -119,6 +147,26 @@ class MeteredCalls:
     identifiers: Identifiers
     policy: Policy
     open: set[MeteredCall] = field(factory=set, init=False, repr=False, eq=False)
+    owed: dict[MeteredCall, tuple[Mapping[Meter, int], Provenance]] = field(
+        factory=dict, init=False, repr=False, eq=False
+    )
+    """What was delivered and could not be charged yet; a crash loses it, nothing else does."""
+    collecting: list[asyncio.Future[None]] = field(factory=list, init=False, repr=False, eq=False)
+    _closing: asyncio.Event = field(factory=asyncio.Event, init=False, repr=False, eq=False)
+
+    @property
+    def holds(self) -> HoldPlacing:
+        """What places and gives back holds."""
+        return HoldPlacing(self.ledger, self.clock, self.policy.hold_ttl)
+
+    def refuse_when_closing(self) -> None:
+        """Check that the facade is open.
+
+        Raises:
+            Conflict: it is closing or closed (code ``facade_closed``).
+        """
+        if self._closing.is_set():
+            raise Conflict("this facade is closed; open another one", code="facade_closed")
 
     async def begin(
         self,
@@ -136,23 +184,30 @@ class MeteredCalls:
 
         Raises:
             InsufficientCredit: the account cannot pay the worst case.
-            Conflict: the same call is under way (code ``call_in_progress``).
+            Conflict: the same call is under way (code ``call_in_progress``), or the facade is
+                closed.
             IdempotencyConflict: the key was used for another call.
         """
-        prices = admission.prices
-        amount = prices.worst_case(bounds, markup_bps=admission.plan.markup_bps)
+        self.refuse_when_closing()
+        amount = admission.prices.worst_case(bounds, markup_bps=admission.plan.markup_bps)
         key = None if idempotency_key is None else checked_idempotency_key(idempotency_key)
         purpose = " ".join(filter(None, (admission.operation, admission.model, fingerprint)))
         hold_id = self.identifiers.new("call")
         attempt = 1
         while True:
-            tried_as = hold_id if key is None else f"{key}#{attempt}"
-            hold = await self._place(
-                hold_id, admission.principal.account, amount, purpose, tried_as
+            hold = await self.holds.place_or_undo(
+                hold_id=hold_id,
+                account=admission.principal.account,
+                amount=amount,
+                purpose=purpose,
+                key=hold_id if key is None else f"{key}#{attempt}",
             )
             if hold.id == hold_id:
                 call = MeteredCall(self, admission, hold)
                 self.open.add(call)
+                if self._closing.is_set():
+                    await call.release()
+                    self.refuse_when_closing()
                 return call
             if hold.state is HoldState.CAPTURED:
                 return MeteredCall(self, admission, hold, replayed=True)
@@ -174,50 +229,70 @@ class MeteredCalls:
     ) -> Receipt:
         """Charge work that is done: a hold of just that much, captured at once.
 
-        It takes up where an earlier try with the same key stopped: both steps are idempotent.
+        It goes on to the end even if the caller is cancelled, and takes up where an earlier try
+        with the same key stopped: both steps are idempotent.
         """
-        usage = admission.rate(quantities, call_id="", provenance=provenance, at=self.clock.now())
-        amount = total_charge(usage, currency=admission.prices.currency)
-        purpose = f"{admission.operation} {admission.model} measured {sorted(quantities.items())}"
+        self.refuse_when_closing()
         hold_id = self.identifiers.new("call")
-        account = admission.principal.account
-        hold = await self._place(hold_id, account, amount, purpose, f"{idempotency_key}#charge")
-        call = MeteredCall(self, admission, hold)
-        self.open.add(call)
-        return await shielded(call.capture(quantities, provenance))
-
-    async def _place(
-        self, hold_id: str, account: str, amount: Money, purpose: str, key: str
-    ) -> Hold:
-        """Place a hold; if the caller is cancelled meanwhile, the hold is given back."""
-        now = self.clock.now()
-        placing = asyncio.ensure_future(
-            self.ledger.place_hold(
-                hold_id=hold_id,
-                account=account,
-                amount=amount,
-                purpose=purpose,
-                idempotency_key=key,
-                expires_at=now + self.policy.hold_ttl,
-                at=now,
-            )
+        return await shielded(
+            lambda: self._charge(hold_id, admission, quantities, idempotency_key, provenance)
         )
-        try:
-            return await asyncio.shield(placing)
-        except asyncio.CancelledError:
-            await shielded(self._undo(placing, hold_id))
-            raise
 
-    async def _undo(self, placing: "asyncio.Future[Hold]", hold_id: str) -> None:
-        try:
-            hold = await placing
-        except TollkeeperError:
-            return  # nothing was placed, and the caller is gone
-        if hold.id == hold_id and hold.state is HoldState.OPEN:
-            await self.ledger.release(hold_id=hold_id, at=self.clock.now())
+    async def _charge(
+        self,
+        hold_id: str,
+        admission: Admission,
+        quantities: Mapping[Meter, int],
+        idempotency_key: str,
+        provenance: Provenance,
+    ) -> Receipt:
+        usage = admission.rate(quantities, call_id="", provenance=provenance, at=self.clock.now())
+        hold = await self.holds.place(
+            hold_id=hold_id,
+            account=admission.principal.account,
+            amount=total_charge(usage, currency=admission.prices.currency),
+            purpose=f"{admission.operation} {admission.model} {sorted(quantities.items())}",
+            key=f"{idempotency_key}#charge",
+        )
+        return await MeteredCall(self, admission, hold).capture(quantities, provenance)
+
+    async def collect(self) -> None:
+        """Charge what is owed, again and again until nothing is."""
+        pause = _FIRST_COLLECTION
+        while self.owed:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+            await self._collect_once()
+        self.collecting.clear()
+
+    async def _collect_once(self) -> None:
+        for call, (quantities, provenance) in list(self.owed.items()):
+            try:
+                await call.capture(quantities, provenance)
+            except PortError as error:
+                if error.retryable:
+                    return
+            self.owed.pop(call, None)
+
+    def close(self) -> None:
+        """Admit no more calls."""
+        self._closing.set()
 
     async def drain(self) -> None:
-        """Wait for the open calls to end, ``close_timeout`` at most; the clock frees the rest."""
-        deadline = self.clock.monotonic() + self.policy.close_timeout.total_seconds()
+        """Wait ``close_timeout`` for the open calls, then end them; charge what is owed."""
+        self.close()
+        await self._emptied(within=self.policy.close_timeout.total_seconds())
+        for call in self.open:
+            if call.deadline is not None:
+                # A deadline that is over cannot be moved, and need not be.
+                with suppress(RuntimeError):
+                    call.deadline.reschedule(asyncio.get_running_loop().time())
+        await self._emptied(within=2.0)
+        for task in self.collecting:
+            task.cancel()
+        await self._collect_once()
+
+    async def _emptied(self, *, within: float) -> None:
+        deadline = self.clock.monotonic() + within
         while self.open and self.clock.monotonic() < deadline:  # noqa: ASYNC110 - once, at closing
             await asyncio.sleep(0.01)

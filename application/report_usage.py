@@ -25,12 +25,15 @@ class ReportUsage:
     ) -> UsageReport:
         """Return the usage from *since* until before *until* (each open if None), and the balances.
 
+        Balances are shown for the settings' currency and for those of the usage in the period;
+        ``list_entries(currency=…)`` tells of others.
+
         Raises:
             InvalidRequest: an argument is malformed, or *until* is not after *since*.
         """
         checked_account(account)
-        since = since and checked_time(since, field="since")
-        until = until and checked_time(until, field="until")
+        since = None if since is None else checked_time(since, field="since")
+        until = None if until is None else checked_time(until, field="until")
         if since is not None and until is not None and until <= since:
             raise InvalidRequest("until must be after since")
         totals = await self.usage_log.totals(account=account, since=since, until=until)

@@ -6,33 +6,20 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from types import AsyncGeneratorType, TracebackType
 from typing import Self, Unpack, cast
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from tollkeeper.application.answers import Answers
-from tollkeeper.application.chat_call import ChatCall, ChatCalls, ChatOptions, measured
-from tollkeeper.application.shielded import shielded
+from tollkeeper.application.chat_call import ChatCall, ChatCalls, ChatOptions
+from tollkeeper.application.live_stream import LiveStream
 from tollkeeper.domain.chat import Message
 from tollkeeper.domain.completions import (
     Completion,
-    CompletionBuilder,
     Delta,
     Receipt,
     as_deltas,
 )
-from tollkeeper.domain.errors import Timeout
 from tollkeeper.domain.principals import Principal
 from tollkeeper.ports.telemetry import Telemetry
-
-
-@define
-class _Progress:
-    """What came so far. Shared by the stream and its generator, which must not know each other:
-    a stream that nobody holds any more is closed, and charged, at once."""
-
-    builder: CompletionBuilder = field(factory=CompletionBuilder)
-    first_after: float = 0.0
-    """Seconds from the call to the first piece."""
-    receipt: Receipt | None = None
 
 
 @define(eq=False)
@@ -44,8 +31,10 @@ class CompletionStream:
     it at a time that you know; a stream that is merely dropped is closed when Python finds it.
     """
 
+    # The two must not know this object: a stream that nobody holds any more is closed, and
+    # charged, at once.
     _deltas: AsyncGenerator[Delta, None]
-    _progress: _Progress
+    _live: LiveStream
 
     def __aiter__(self) -> AsyncIterator[Delta]:
         return self
@@ -65,18 +54,24 @@ class CompletionStream:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End the stream; what came so far is charged, and :attr:`receipt` says how much."""
-        await self._deltas.aclose()
+        """End the stream; what came so far is charged, and :attr:`receipt` says how much.
+
+        Another task that is reading gets a Conflict (code ``stream_closed``).
+        """
+        if cast(AsyncGeneratorType[Delta, None], self._deltas).ag_running:
+            await self._live.stop()
+        else:
+            await self._deltas.aclose()
 
     @property
     def partial(self) -> Completion:
         """What came so far, with the receipt once it is charged."""
-        return evolve(self._progress.builder.build(), receipt=self._progress.receipt)
+        return self._live.partial
 
     @property
     def receipt(self) -> Receipt | None:
         """What was charged; None until the stream has ended, or if nothing was."""
-        return self._progress.receipt
+        return self._live.receipt
 
     async def completion(self) -> Completion:
         """Read on to the end and return the whole answer."""
@@ -92,7 +87,7 @@ class StreamCompletion:
     chat_calls: ChatCalls
     answers: Answers
     telemetry: Telemetry
-    _live: "weakref.WeakSet[AsyncGeneratorType[Delta, None]]" = field(
+    _live: "weakref.WeakSet[LiveStream]" = field(
         factory=weakref.WeakSet, init=False, repr=False, eq=False
     )
 
@@ -112,20 +107,17 @@ class StreamCompletion:
             DomainError: it is not allowed, not affordable or malformed; no call was made.
             PortError: the provider failed, or fell silent; ``stream.partial`` has what came.
         """
-        progress = _Progress()
-        deltas = self._deltas(progress, principal, model, messages, options)
-        self._live.add(cast(AsyncGeneratorType[Delta, None], deltas))
-        return CompletionStream(deltas, progress)
+        live = LiveStream()
+        self._live.add(live)
+        return CompletionStream(self._deltas(live, principal, model, messages, options), live)
 
     async def close_all(self) -> None:
         """End the streams that are open, charging what came so far."""
-        for deltas in list(self._live):
-            if not deltas.ag_running:
-                await deltas.aclose()
+        await asyncio.gather(*(live.stop() for live in self._live), return_exceptions=True)
 
     async def _deltas(
         self,
-        progress: _Progress,
+        live: LiveStream,
         principal: Principal,
         model: str,
         messages: Sequence[Message],
@@ -134,72 +126,44 @@ class StreamCompletion:
         call = await self.chat_calls.begin(principal, model, messages, options)
         if call.metered.replayed:
             answer = await self.answers.completion(call.metered)
-            progress.receipt = answer.receipt
+            live.receipt = answer.receipt
             for delta in as_deltas(answer):
-                progress.builder.add(delta)
+                live.builder.add(delta)
                 yield delta
             return
         clock = self.chat_calls.metered_calls.clock
         began = clock.monotonic()
-        started = False
-        upstream = call.chat_model.stream(call.request)
-        deadline = asyncio.get_running_loop().time() + call.timeout.total_seconds()
+        failure = ""
+        live.begin(call, self.answers)
         try:
             while True:
                 try:
-                    # A timeout is opened for each piece: the next one may be asked for by
-                    # another task, and a scope must not outlive the task that opened it.
-                    async with asyncio.timeout_at(deadline):
-                        delta = await anext(upstream)
+                    delta = await live.next()
                 except StopAsyncIteration:
                     break
-                if not started:
-                    started = True
-                    progress.first_after = clock.monotonic() - began
-                progress.builder.add(delta)
                 yield delta
-        except TimeoutError as error:
-            provider = model.partition("/")[0]
-            raise Timeout(
-                f"{provider} did not finish within {call.timeout.total_seconds():g} s",
-                port="chat_model",
-                adapter=provider,
-                ambiguous=True,
-            ) from error
+        except Exception as error:
+            failure = type(error).__name__
+            raise
         finally:
-            settling = self._settle(call, progress, upstream, model, began, started=started)
-            await shielded(settling)
+            try:
+                await live.settle()
+            finally:
+                self._tell(live, call, model, clock.monotonic() - began, failure)
 
-    async def _settle(
-        self,
-        call: ChatCall,
-        progress: _Progress,
-        upstream: AsyncIterator[Delta],
-        model: str,
-        began: float,
-        *,
-        started: bool,
+    def _tell(
+        self, live: LiveStream, call: ChatCall, model: str, lasted: float, failure: str
     ) -> None:
-        """Close the connection and charge what came, whatever ended the stream."""
-        # The span covers the settling alone, since none may stay open while the caller has a
-        # piece in hand; how long the stream took is an attribute.
+        """Tell telemetry of a stream that is over.
+
+        The span is opened afterwards, since none may stay open while the caller has a piece in
+        hand; how long the stream took is an attribute.
+        """
         attributes = {"gen_ai.request.model": model, "tollkeeper.call_id": call.metered.hold.id}
         with self.telemetry.span("stream_completion", attributes) as span:
-            lasted = self.chat_calls.metered_calls.clock.monotonic() - began
             span.set("tollkeeper.stream_seconds", lasted)
-            span.set("gen_ai.response.time_to_first_chunk", progress.first_after)
-            try:
-                if isinstance(upstream, AsyncGenerator):
-                    await upstream.aclose()
-            finally:
-                if started:
-                    answer = progress.builder.build()
-                    usage, provenance = measured(call.request, answer)
-                    progress.builder.usage = usage
-                    progress.receipt = await call.metered.capture(usage.quantities(), provenance)
-                    span.set("tollkeeper.charged_nanos", progress.receipt.charged.nanos)
-                    if call.keep_answer and answer.finish_reason is not None:
-                        kept = evolve(answer, usage=usage, receipt=progress.receipt)
-                        await self.answers.keep(call.metered, kept)
-                else:
-                    await call.metered.release()
+            span.set("gen_ai.response.time_to_first_chunk", live.first_after)
+            if live.receipt is not None:
+                span.set("tollkeeper.charged_nanos", live.receipt.charged.nanos)
+            if failure:
+                span.set("error.type", failure)

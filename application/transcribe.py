@@ -57,7 +57,9 @@ class Transcribe:
         with self.telemetry.span("transcribe", {"gen_ai.request.model": str(model)}) as span:
             transcriber, name = self.transcribers.serving(model)
             request = TranscriptionRequest(model=name, audio=audio)
-            admission = await self.admissions.admit(principal, operation=OPERATION, model=model)
+            admission = await self.admissions.admit(
+                principal, operation=OPERATION, model=model, meters=[Meter.AUDIO_MILLISECONDS]
+            )
             length = await transcriber.measure(request)
             call = await self.metered_calls.begin(
                 admission,
@@ -71,7 +73,7 @@ class Transcribe:
             async with call:
                 timeout = self.metered_calls.policy.call_timeout
                 try:
-                    async with asyncio.timeout(timeout.total_seconds()):
+                    async with asyncio.timeout(timeout.total_seconds()) as call.deadline:
                         transcript = await transcriber.transcribe(request)
                 except TimeoutError as error:
                     provider = model.partition("/")[0]
@@ -82,7 +84,7 @@ class Transcribe:
                         ambiguous=True,
                     ) from error
                 keep = idempotency_key is not None
-                return await shielded(self._settle(call, transcript, keep_answer=keep))
+                return await shielded(lambda: self._settle(call, transcript, keep_answer=keep))
 
     async def _settle(
         self, call: MeteredCall, transcript: Transcript, *, keep_answer: bool

@@ -15,7 +15,7 @@ import hmac
 import re
 import zlib
 
-from attrs import frozen
+from attrs import field, frozen
 
 from tollkeeper.domain.errors import InvalidRequest, Unauthenticated
 
@@ -47,7 +47,7 @@ class ParsedToken:
     """A well-formed token's *kid*, and the *token* whole."""
 
     kid: str
-    token: str
+    token: str = field(repr=False)
 
 
 def _digits(value: int, alphabet: str, length: int) -> str:
@@ -84,19 +84,26 @@ def encode_token(prefix: str, kid: str, secret: bytes) -> str:
     return body + _checksum(body)
 
 
+def _is_well_formed(token: str, prefix: str) -> bool:
+    return (
+        isinstance(token, str)
+        and len(token) == len(prefix) + _TAIL
+        and token.isascii()
+        and token.startswith(prefix)
+        and token[len(prefix)] == "_"
+        and _WELL_FORMED.fullmatch(token, len(prefix) + 1) is not None
+        and _checksum(token[:-_CHECKSUM_LENGTH]) == token[-_CHECKSUM_LENGTH:]
+    )
+
+
 def parse_token(token: str, *, prefix: str) -> ParsedToken:
     """Read a token; no I/O, no allocation beyond the result.
 
     Raises:
         Unauthenticated: it is no token of ours, or of another *prefix*.
     """
-    if not isinstance(token, str) or len(token) != len(prefix) + _TAIL or not token.isascii():
-        raise refuse()
-    if not token.startswith(prefix) or token[len(prefix)] != "_":
-        raise refuse()
-    if not _WELL_FORMED.fullmatch(token, len(prefix) + 1):
-        raise refuse()
-    if _checksum(token[:-_CHECKSUM_LENGTH]) != token[-_CHECKSUM_LENGTH:]:
+    if not _is_well_formed(token, prefix):
+        del token  # a traceback may show the locals of this frame
         raise refuse()
     start = len(prefix) + 1
     return ParsedToken(token[start : start + _KID_LENGTH], token)

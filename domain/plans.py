@@ -6,15 +6,19 @@ from fnmatch import fnmatchcase
 
 from attrs import field, frozen
 
-from tollkeeper.domain.checks import checked_text
+from tollkeeper.domain.checks import checked_account, checked_text, checked_time
 from tollkeeper.domain.errors import InvalidRequest, PermissionDenied
 from tollkeeper.domain.rate_limits import RateLimit
 
 
-def _check_name(_: object, __: object, name: str) -> None:
+def _checked_name(name: str) -> str:
     if not name:
         raise InvalidRequest("a plan needs a name")
-    checked_text(name, field="the plan's name", longest=64)
+    return checked_text(name, field="the plan's name", longest=64)
+
+
+def _check_name(_: object, __: object, name: str) -> None:
+    _checked_name(name)
 
 
 def _check_not_negative(_: object, __: object, bps: int) -> None:
@@ -37,6 +41,14 @@ def _patterns(patterns: Iterable[str]) -> tuple[str, ...]:
 def _check_rate_limit(_: object, __: object, limit: RateLimit | None) -> None:
     if limit is not None and not isinstance(limit, RateLimit):
         raise InvalidRequest("a plan's rate_limit is a RateLimit")
+
+
+def _checked_start(at: datetime) -> datetime:
+    return checked_time(at, field="starts_at")
+
+
+def _checked_end(at: datetime | None) -> datetime | None:
+    return None if at is None else checked_time(at, field="ends_at")
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
@@ -78,12 +90,17 @@ class Plan:
 
 @frozen
 class Subscription:
-    """An *account* has the plan called *plan* from *starts_at* until before *ends_at*."""
+    """An *account* has the plan called *plan* from *starts_at* until before *ends_at*.
 
-    account: str
-    plan: str
-    starts_at: datetime
-    ends_at: datetime | None = None
+    Raises:
+        InvalidRequest: a name is malformed, a time lacks its zone, or the end is not after the
+            start.
+    """
+
+    account: str = field(converter=checked_account)
+    plan: str = field(converter=_checked_name)
+    starts_at: datetime = field(converter=_checked_start)
+    ends_at: datetime | None = field(default=None, converter=_checked_end)
 
     def __attrs_post_init__(self) -> None:
         if self.ends_at is not None and self.ends_at <= self.starts_at:

@@ -106,6 +106,24 @@ class ModelPrices:
         """The price of *meter*, or of its stand-in; None where calls are not priced by it."""
         return self.prices.get(meter) or self.prices.get(_STAND_INS.get(meter, meter))
 
+    def require(self, *meters: Meter) -> None:
+        """Check that work measured by *meters* is not free by accident.
+
+        A price per request is enough; what is meant to be free is priced ``0 per 1``.
+
+        Raises:
+            Unsupported: a meter has no price, nor a stand-in (code ``model_unpriced``).
+        """
+        if Meter.REQUESTS in self.prices:
+            return
+        missing = [str(meter) for meter in meters if self.price_of(meter) is None]
+        if missing:
+            raise Unsupported(
+                f"the prices of {self.model} name none for {', '.join(missing)}; add it to the "
+                'price book ("0 per 1" if it is free)',
+                code="model_unpriced",
+            )
+
     def worst_case(self, bounds: Mapping[Meter, int], *, markup_bps: int = 0) -> Money:
         """Price the upper *bounds* as if each unit fell in the dearest pool of its family.
 

@@ -12,8 +12,8 @@ from tollkeeper.domain.completions import Completion, TokenUsage
 
 TOKENS_AROUND_A_MESSAGE = 8
 """What a provider's template adds to each message, generously."""
-LARGEST_IMAGE_TOKENS = 2_048
-"""What one image counts as at most; a capture may exceed the hold where a provider takes more."""
+LARGEST_IMAGE_TOKENS = 50_000
+"""What one image counts as at most: some models count a large image as 48 000 tokens."""
 _ESTIMATED_IMAGE_TOKENS = 765
 _BYTES_PER_TOKEN = 4
 
@@ -30,7 +30,8 @@ def _bytes_of(message: Message) -> int:
 
 def _bytes_around(request: ChatRequest) -> int:
     """Bytes that are read beside the messages: the tools and the schema of the answer."""
-    size = 0
+    # What goes to the provider untouched may be read by the model too.
+    size = _size(json.dumps(dict(request.extra), default=repr)) if request.extra else 0
     for tool in request.tools:
         size += _size(tool.name, tool.description, json.dumps(dict(tool.parameters)))
     if isinstance(request.response_format, JsonSchema):

@@ -6,6 +6,8 @@ from typing import TypedDict, Unpack
 
 from attrs import fields
 
+from tollkeeper.application.metered_call import MeteredCalls
+from tollkeeper.application.shielded import shielded
 from tollkeeper.domain.errors import ConfigurationError
 from tollkeeper.infra.container import Container, wire
 from tollkeeper.infra.facade import Tollkeeper
@@ -70,6 +72,12 @@ def make_facade(container: Container) -> Tollkeeper:
     return Tollkeeper(**{name: getattr(container, name)() for name in names})
 
 
+async def _end_calls(tollkeeper: Tollkeeper, calls: MeteredCalls) -> None:
+    calls.close()
+    await tollkeeper.stream_completion.close_all()
+    await calls.drain()
+
+
 @asynccontextmanager
 async def open_tollkeeper(
     settings: Settings | None = None, **lent: Unpack[Lent]
@@ -95,8 +103,8 @@ async def open_tollkeeper(
         try:
             yield tollkeeper
         finally:
-            await tollkeeper.stream_completion.close_all()
-            await container.metered_calls().drain()
+            # Cancelling the host must not leave half of the streams unpaid.
+            await shielded(lambda: _end_calls(tollkeeper, container.metered_calls()))
     finally:
         closing = container.shutdown_resources()
         if closing is not None:

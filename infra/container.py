@@ -35,7 +35,7 @@ from tollkeeper.application.rotate_key import RotateKey
 from tollkeeper.application.stream_completion import StreamCompletion
 from tollkeeper.application.transcribe import Transcribe
 from tollkeeper.infra.lazy import Lazy
-from tollkeeper.infra.peppers import peppers_of
+from tollkeeper.infra.peppers import check_lent_keys, peppers_of
 from tollkeeper.infra.price_book import load_price_book
 from tollkeeper.infra.registry import BUILT_IN, is_built_in, make_adapter, scheme_of
 from tollkeeper.infra.settings import Settings
@@ -172,7 +172,13 @@ _BY_PROVIDER = {"chat_models", "transcribers"}
 
 
 def wire(settings: Settings, lent: Mapping[str, Any]) -> Container:
-    """Make the container of *settings*, with what the host lent in the place of its own."""
+    """Make the container of *settings*, with what the host lent in the place of its own.
+
+    Raises:
+        ConfigurationError: the keys are lent, but the pepper they are checked with is not set.
+    """
+    if lent.keys() & {"store", "key_store"}:
+        check_lent_keys(settings)
     overrides: dict[str, Any] = {}
     owners: list[object] = []
     for name, adapter in lent.items():

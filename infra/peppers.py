@@ -38,6 +38,23 @@ def peppers_of(settings: Settings) -> tuple[Pepper, ...]:
         ) from error
 
 
+def check_lent_keys(settings: Settings) -> None:
+    """Check that keys in a store that the host lent have a pepper that lasts as long as they.
+
+    Where that store keeps them is not known here, and the file of another store is no place for
+    their pepper. Only ``store = "memory://"`` says that they end with the process.
+
+    Raises:
+        ConfigurationError: no pepper is set.
+    """
+    if settings.key_pepper is None and scheme_of(settings.store) != "memory":
+        raise ConfigurationError(
+            "key_pepper: a lent store needs one that lasts as long as its keys; make it with "
+            '`openssl rand -hex 32` and set TOLLKEEPER_KEY_PEPPER (or store = "memory://" if '
+            "the keys end with the process)"
+        )
+
+
 def _read_or_make(path: Path) -> bytes:
     if not path.exists():
         # Written aside and linked into place, so that of two processes that start at once one

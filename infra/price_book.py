@@ -14,7 +14,6 @@
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from importlib.resources import files
@@ -27,6 +26,7 @@ from tollkeeper.domain.errors import ConfigurationError, DomainError
 from tollkeeper.domain.meters import Meter
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.prices import ModelPrices, Price, PriceBook
+from tollkeeper.infra.toml_text import parse_toml
 
 _PRICE = re.compile(r"([0-9]+(?:\.[0-9]+)?) per ([1-9][0-9]*)")
 _OTHER_FIELDS = {"model", "currency", "effective_from", "effective_to", "source"}
@@ -78,10 +78,7 @@ def parse_prices(
 
 
 def _parse_book(text: str, *, name: str) -> PriceBook:
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"the price book {name} is no TOML: {error}") from error
+    data = parse_toml(text, what=f"the price book {name}")
     faults = [
         f"the price book {name}: {field} is nothing it knows; there are version and [[prices]]"
         for field in sorted(set(data) - {"version", "prices"})
@@ -114,7 +111,7 @@ def load_price_book(path: str | None, default: ModelPrices | None = None) -> Pri
     if path is not None:
         try:
             text = Path(path).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise ConfigurationError(f"cannot read the price book {path}") from error
         own = _parse_book(text, name=Path(path).name)
         book = book.extended_by(own.entries, version=f"{book.version}+{own.version}")

@@ -103,11 +103,15 @@ class Settings:
         """
         from tollkeeper.infra.settings_file import layered
 
-        values, faults = layered(
-            environment,
-            None if file is None else Path(file),
-            os.environ if environ is None else environ,
-        )
+        if environ is None:
+            environ = os.environ
+        if not isinstance(environ, Mapping) or not all(isinstance(name, str) for name in environ):
+            raise ConfigurationError("environ must be a table from names to text, as os.environ is")
+        try:
+            path = None if file is None else Path(file)
+        except TypeError:
+            raise ConfigurationError("file must be the path of a settings file") from None
+        values, faults = layered(environment, path, environ)
         known = {n: url for n, url in KNOWN_PROVIDERS.items() if n in values.get("api_keys", {})}
         if known:
             given = values.get("chat_models", {"offline": "offline://"})

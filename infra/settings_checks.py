@@ -23,7 +23,8 @@ _DURATIONS = ("call_timeout", "hold_ttl", "close_timeout", "answer_ttl")
 _LONGEST = timedelta(days=365)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _USER = re.compile(r"//.*@")
-_QUERY = re.compile(r"(?i)([?&][^=&]*(?:key|token|secret|password)[^=&]*=)[^&#]*")
+# Each option of a query: a value without a name is masked whole.
+_OPTION = re.compile(r"(?<=[?&])([^=&#]*=)?[^&#]+")
 
 _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     **dict.fromkeys(("environment", *_PORTS, "key_prefix", "currency"), (str, "text")),
@@ -39,12 +40,12 @@ _ENTRY_TYPES: Mapping[str, tuple[type, str]] = {
 
 
 def redacted(value: object) -> str:
-    """Show *value*, a URL or a table of URLs, without the passwords in it."""
+    """Show *value*, a URL or a table of URLs, without users, passwords and values of options."""
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{name!r}: {redacted(url)}' for name, url in value.items())}}}"
     if not isinstance(value, str):
         return repr(value)
-    return repr(_QUERY.sub(rf"\1{MASK}", _USER.sub(f"//{MASK}@", value)))
+    return repr(_OPTION.sub(rf"\1{MASK}", _USER.sub(f"//{MASK}@", value)))
 
 
 def faults_of(settings: "Settings") -> list[str]:

@@ -1,6 +1,5 @@
 """Layering settings: the file's ``[default]``, its environment's table, environment variables."""
 
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from tollkeeper.domain.errors import ConfigurationError, DomainError
 from tollkeeper.domain.secret import Secret
 from tollkeeper.infra.durations import parse_duration
 from tollkeeper.infra.price_book import parse_prices
+from tollkeeper.infra.toml_text import parse_toml
 
 PREFIX = "TOLLKEEPER_"
 STANDARD_FILE = "tollkeeper.toml"
@@ -85,11 +85,10 @@ def _read_file(path: Path | None) -> tuple[dict[str, Any], Path]:
     if not explicit and not path.is_file():
         return {}, Path()
     try:
-        return tomllib.loads(path.read_text("utf-8")), path.parent
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
         raise ConfigurationError(f"cannot read the settings file {path}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"the settings file {path} is no TOML: {error}") from error
+    return parse_toml(text, what=f"the settings file {path}"), path.parent
 
 
 def _from_file(data: Mapping[str, Any], environment: str, faults: list[str]) -> dict[str, Any]:
@@ -97,9 +96,10 @@ def _from_file(data: Mapping[str, Any], environment: str, faults: list[str]) -> 
     exists = environment in tuple(data) or environment == "local"
     if not exists or environment == "default":
         known = ", ".join(sorted({"local", *data} - {"default"}))
-        raise ConfigurationError(
-            f"there is no environment {environment}; there are {known}", code="unknown_environment"
-        )
+        what = f"there is no environment {environment}"
+        if environment == "":
+            what = "the environment's name is empty"
+        raise ConfigurationError(f"{what}; there are {known}", code="unknown_environment")
     merged: dict[str, Any] = {}
     for name in ("default", environment):
         table = data.get(name, {})

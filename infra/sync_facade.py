@@ -1,8 +1,8 @@
 """The same facade for hosts without an event loop: Django, Celery, Flask, scripts."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Generic, ParamSpec, Self, TypeVar, Unpack
+from typing import Generic, ParamSpec, Self, TypeVar, TypeVarTuple, Unpack
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -10,41 +10,71 @@ from tollkeeper.application.chat_call import ChatOptions
 from tollkeeper.application.stream_completion import CompletionStream
 from tollkeeper.domain.chat import Message
 from tollkeeper.domain.completions import Completion, Delta, Receipt
+from tollkeeper.domain.errors import Conflict
 from tollkeeper.domain.principals import Principal
+from tollkeeper.domain.secret import Secret
 from tollkeeper.infra.bootstrap import Lent, open_tollkeeper
 from tollkeeper.infra.facade import Tollkeeper
 from tollkeeper.infra.settings import Settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class _Loop:
+    """The event loop's thread, until the facade is closed."""
+
+    def __init__(self, portal: BlockingPortal) -> None:
+        self._portal = portal
+        self.closed = False
+
+    def check_open(self) -> None:
+        """Check that the facade is open.
+
+        Raises:
+            Conflict: it is closed (code ``facade_closed``).
+        """
+        if self.closed:
+            raise Conflict("this facade is closed; open another one", code="facade_closed")
+
+    def call(self, work: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
+        """Run *work* in the loop and block until it is done."""
+        self.check_open()
+        try:
+            running = self._portal.start_task_soon(work, *args)
+        except RuntimeError:
+            self.check_open()  # another thread closed it meanwhile
+            raise
+        return running.result()
 
 
 class _Blocking(Generic[P, T]):
     """A use case that blocks the calling thread until it is done."""
 
-    def __init__(self, portal: BlockingPortal, use_case: Callable[P, Awaitable[T]]) -> None:
-        self._portal = portal
+    def __init__(self, loop: _Loop, use_case: Callable[P, Awaitable[T]]) -> None:
+        self._loop = loop
         self._use_case = use_case
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         async def run() -> T:
             return await self._use_case(*args, **kwargs)
 
-        return self._portal.call(run)
+        return self._loop.call(run)
 
 
 class SyncCompletionStream:
     """A :class:`CompletionStream` to read in a ``for`` loop; closes as that one does."""
 
-    def __init__(self, portal: BlockingPortal, stream: CompletionStream) -> None:
-        self._portal = portal
+    def __init__(self, loop: _Loop, stream: CompletionStream) -> None:
+        self._loop = loop
         self._stream = stream
 
     def __iter__(self) -> Iterator[Delta]:
         try:
             while True:
                 try:
-                    yield self._portal.call(anext, self._stream)
+                    yield self._loop.call(self._stream.__anext__)
                 except StopAsyncIteration:
                     return
         finally:
@@ -57,8 +87,9 @@ class SyncCompletionStream:
         self.close()
 
     def close(self) -> None:
-        """End the stream; what came so far is charged."""
-        self._portal.call(self._stream.aclose)
+        """End the stream; what came so far is charged. A closed facade has done so already."""
+        if not self._loop.closed:
+            self._loop.call(self._stream.aclose)
 
     @property
     def partial(self) -> Completion:
@@ -72,43 +103,51 @@ class SyncCompletionStream:
 
     def completion(self) -> Completion:
         """Read on to the end and return the whole answer."""
-        return self._portal.call(self._stream.completion)
+        return self._loop.call(self._stream.completion)
 
 
 class SyncTollkeeper:
     """Every use case of :class:`Tollkeeper`, blocking; safe to use from many threads."""
 
-    def __init__(self, portal: BlockingPortal, tk: Tollkeeper) -> None:
-        self._portal = portal
+    def __init__(self, loop: _Loop, tk: Tollkeeper) -> None:
+        self._loop = loop
         self._stream_completion = tk.stream_completion
-        self.issue_key = _Blocking(portal, tk.issue_key.__call__)
-        self.authenticate_key = _Blocking(portal, tk.authenticate_key.__call__)
-        self.list_keys = _Blocking(portal, tk.list_keys.__call__)
-        self.revoke_key = _Blocking(portal, tk.revoke_key.__call__)
-        self.rotate_key = _Blocking(portal, tk.rotate_key.__call__)
-        self.grant_credit = _Blocking(portal, tk.grant_credit.__call__)
-        self.complete = _Blocking(portal, tk.complete.__call__)
-        self.transcribe = _Blocking(portal, tk.transcribe.__call__)
-        self.charge_usage = _Blocking(portal, tk.charge_usage.__call__)
-        self.report_usage = _Blocking(portal, tk.report_usage.__call__)
-        self.list_entries = _Blocking(portal, tk.list_entries.__call__)
-        self.list_audit = _Blocking(portal, tk.list_audit.__call__)
-        self.expire_holds = _Blocking(portal, tk.expire_holds.__call__)
-        self.define_plan = _Blocking(portal, tk.define_plan.__call__)
-        self.subscribe_account = _Blocking(portal, tk.subscribe_account.__call__)
+        self.issue_key = _Blocking(loop, tk.issue_key.__call__)
+        self._authenticate_key = _Blocking(loop, tk.authenticate_key.__call__)
+        self.list_keys = _Blocking(loop, tk.list_keys.__call__)
+        self.revoke_key = _Blocking(loop, tk.revoke_key.__call__)
+        self.rotate_key = _Blocking(loop, tk.rotate_key.__call__)
+        self.grant_credit = _Blocking(loop, tk.grant_credit.__call__)
+        self.complete = _Blocking(loop, tk.complete.__call__)
+        self.transcribe = _Blocking(loop, tk.transcribe.__call__)
+        self.charge_usage = _Blocking(loop, tk.charge_usage.__call__)
+        self.report_usage = _Blocking(loop, tk.report_usage.__call__)
+        self.list_entries = _Blocking(loop, tk.list_entries.__call__)
+        self.list_audit = _Blocking(loop, tk.list_audit.__call__)
+        self.expire_holds = _Blocking(loop, tk.expire_holds.__call__)
+        self.define_plan = _Blocking(loop, tk.define_plan.__call__)
+        self.subscribe_account = _Blocking(loop, tk.subscribe_account.__call__)
         self.price_book = tk.price_book
+
+    def authenticate_key(self, token: str | Secret) -> Principal:
+        """Return who holds *token*."""
+        # A traceback may show the locals of these frames, so that none may hold the plain text.
+        if isinstance(token, str):
+            token = Secret(token)
+        return self._authenticate_key(token)
 
     def stream_completion(
         self,
         principal: Principal,
         *,
         model: str,
-        messages: list[Message],
+        messages: Sequence[Message],
         **options: Unpack[ChatOptions],
     ) -> SyncCompletionStream:
         """Ask for an answer in pieces: ``for delta in tk.stream_completion(…)``."""
+        self._loop.check_open()
         stream = self._stream_completion(principal, model=model, messages=messages, **options)
-        return SyncCompletionStream(self._portal, stream)
+        return SyncCompletionStream(self._loop, stream)
 
 
 @contextmanager
@@ -119,8 +158,10 @@ def open_tollkeeper_sync(
 
     Open it after a fork (once in each worker), never at import.
     """
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(open_tollkeeper(settings, **lent)) as tk,
-    ):
-        yield SyncTollkeeper(portal, tk)
+    with start_blocking_portal() as portal:
+        loop = _Loop(portal)
+        try:
+            with portal.wrap_async_context_manager(open_tollkeeper(settings, **lent)) as tk:
+                yield SyncTollkeeper(loop, tk)
+        finally:
+            loop.closed = True

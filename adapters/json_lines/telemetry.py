@@ -51,7 +51,13 @@ class JsonLinesTelemetry:
             )
         if not path.isprintable():
             raise ConfigurationError("telemetry: the name of the file must be printable")
-        return cls(Path(path).absolute(), clock, identifiers)
+        try:
+            return cls(Path(path).absolute(), clock, identifiers)
+        except OSError as error:
+            raise ConfigurationError(
+                "telemetry: the working directory does not exist any more; write "
+                "jsonl:///absolute/file.jsonl"
+            ) from error
 
     @property
     def dropped(self) -> int:

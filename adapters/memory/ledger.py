@@ -65,16 +65,17 @@ class MemoryLedger:
     ) -> Hold:
         """Set money aside if it is there."""
         hold = Hold(hold_id, account, amount, idempotency_key, purpose, at, expires_at)
-        first_id = self.database.hold_of_key.get((account, idempotency_key))
-        if first_id is not None:
-            first = self.database.holds[first_id]
-            if not hold.is_replay_of(first):
-                raise IdempotencyConflict("the key was used for another hold")
-            return first
-        if hold_id in self.database.holds:
-            raise Conflict("the hold's id is taken", code="hold_id_taken")
         purse = (account, amount.currency)
         overdue = [each for each in self.database.open_holds[purse].values() if each.is_overdue(at)]
+        first_id = self.database.hold_of_key.get((account, idempotency_key))
+        if first_id is not None:
+            if not hold.is_replay_of(self.database.holds[first_id]):
+                raise IdempotencyConflict("the key was used for another hold")
+            # The first hold may be overdue itself: no caller may take it for one that runs.
+            self._expire(overdue, at)
+            return self.database.holds[first_id]
+        if hold_id in self.database.holds:
+            raise Conflict("the hold's id is taken", code="hold_id_taken")
         balance = self.database.balance(*purse)
         for each in overdue:
             balance = balance.without_hold(each.amount)

@@ -105,7 +105,8 @@ class PocketsphinxTranscriber:
     async def _decode(self, pcm: bytes) -> str:
         if importlib.util.find_spec("pocketsphinx") is None:
             raise ConfigurationError(
-                "pocketsphinx is missing; pip install 'tollkeeper[pocketsphinx]'"
+                "pocketsphinx is not installed; run: pip install 'tollkeeper[pocketsphinx]'",
+                code="extra_missing",
             )
         process = DecodingProcess()
         try:

@@ -1,5 +1,6 @@
 """How the store's file is found, made and opened."""
 
+import errno
 import os
 import sqlite3
 import time
@@ -103,19 +104,38 @@ def open_file(path: Path, *, lock_timeout: float) -> sqlite3.Connection:
     return connection
 
 
+def absolute(path: Path) -> Path:
+    """Return *path* as it stands whatever the working directory becomes.
+
+    Raises:
+        ConfigurationError: it is relative, and the working directory is gone.
+    """
+    try:
+        return path.absolute()
+    except OSError as error:
+        raise ConfigurationError(
+            "store: the working directory does not exist any more; change to another, or write "
+            "sqlite:////folder/name.db"
+        ) from error
+
+
 def _make_file(path: Path) -> None:
     # SQLite would make it readable to everyone. The file is only ever opened here if it is new:
     # closing a second descriptor of one in use would drop the locks of this whole process on it.
-    if path.is_dir():
-        raise ConfigurationError(f"store: {path.name} is a folder; name a file")
-    if not path.parent.is_dir():
-        raise ConfigurationError(
-            f"store: the folder that should hold {path.name} does not exist; make it first"
-        )
     try:
+        if path.is_dir():
+            raise ConfigurationError(f"store: {path.name} is a folder; name a file")
+        if not path.parent.is_dir():
+            raise ConfigurationError(
+                f"store: the folder that should hold {path.name} does not exist; make it first"
+            )
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise ConfigurationError(
+                "store: the name of the file is too long; name it shorter"
+            ) from error
         raise ConfigurationError(
             f"store: {path.name} cannot be made; check the permissions of its folder"
         ) from error

@@ -10,7 +10,7 @@ from typing import TypeVar
 from anyio import to_thread
 from attrs import frozen
 
-from tollkeeper.adapters.sqlite.connections import connect, open_file
+from tollkeeper.adapters.sqlite.connections import absolute, connect, open_file
 from tollkeeper.adapters.sqlite.failures import UNSTORABLE, closed, forked, is_busy, translate
 from tollkeeper.adapters.sqlite.jobs import settled
 from tollkeeper.adapters.sqlite.readers import Readers
@@ -72,7 +72,7 @@ class Database:
             self._opening = False
 
     def _start(self) -> _Opened:
-        path = self._path.absolute()
+        path = absolute(self._path)
         writer = Writer(
             open_file(path, lock_timeout=self._lock_timeout), lock_timeout=self._lock_timeout
         )

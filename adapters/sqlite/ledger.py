@@ -102,12 +102,17 @@ class SqliteLedger:
                 first, _ = hold_by_id(connection, first_id)
                 if not first.is_replay_of(hold):
                     raise IdempotencyConflict("the key was used for another hold")
-                return first
+                if not overdue:
+                    return first
             if overdue:
                 for each in overdue_holds(connection, at=at, account=account, limit=_EVERY_ONE):
                     if each.amount.currency == amount.currency:
                         balance = balance.without_hold(each.amount)
                         resolve_hold(connection, each.expire(at=at))
+            if first_id is not None:
+                # The first hold may have been overdue itself: it is read again.
+                save_balance(connection, balance)
+                return hold_by_id(connection, first_id)[0]
             balance = balance.with_hold(amount)
             insert_hold(connection, hold)
             save_balance(connection, balance)

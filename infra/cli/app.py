@@ -1,5 +1,7 @@
 """The command ``tollkeeper``: its global options and its groups."""
 
+import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +25,8 @@ from tollkeeper.infra.cli.session import Chosen
 from tollkeeper.infra.cli.transcribe import transcribe
 from tollkeeper.infra.cli.usage import usage
 from tollkeeper.infra.cli.verify import verify
+
+_SIZE = re.compile(r"[0-9]{1,5}")
 
 
 class _OneLineErrors(TyperGroup):
@@ -66,7 +70,7 @@ def _print_version(*, wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        print(f"tollkeeper {version('tollkeeper')}")
+        print(f"tollkeeper {version('tollkeeper')}", flush=True)
         raise typer.Exit
 
 
@@ -106,6 +110,9 @@ def _tollkeeper(
 
     New here? Run `tollkeeper demo`. Every command explains itself with --help.
     """
+    if environment is None:
+        # Typer takes an empty variable for none; we ask which environment was meant.
+        environment = os.environ.get("TOLLKEEPER_ENVIRONMENT")
     ctx.obj = Chosen(environment, file)
 
 
@@ -113,6 +120,14 @@ for command in (demo, init, complete, transcribe, usage, ledger, audit, doctor, 
     app.command()(command)
 for name, group in (("keys", keys), ("credit", credit), ("plans", plans), ("holds", holds)):
     app.add_typer(group, name=name)
+
+
+def _correct_size() -> None:
+    """Replace sizes of a terminal that are none: Rich would print nothing, or fail."""
+    for variable, least, usual in (("COLUMNS", 20, "80"), ("LINES", 1, "25")):
+        given = os.environ.get(variable)
+        if given is not None and not (_SIZE.fullmatch(given) and int(given) >= least):
+            os.environ[variable] = usual
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -124,9 +139,14 @@ def run(arguments: Sequence[str]) -> int:
         # A character that the terminal cannot show must not end a call that is paid for.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    _correct_size()
     try:
         app(args=list(arguments), prog_name="tollkeeper")
     except SystemExit as error:
+        # While help is printed, Rich and Click turn this into an exit of their own.
+        if isinstance(error.__context__, BrokenPipeError):
+            exits.silence()
+            return exits.PIPE_CLOSED
         return error.code if isinstance(error.code, int) else exits.FAULTS_FOUND
     except OSError as error:  # the help itself could not be written
         return _unwritten(error)

@@ -11,7 +11,7 @@ from tollkeeper.domain.chat import Message, system, user
 from tollkeeper.domain.completions import Completion, FinishReason
 from tollkeeper.domain.errors import InvalidRequest, TollkeeperError
 from tollkeeper.infra.cli.documents import of_completion
-from tollkeeper.infra.cli.output import note, print_json, write
+from tollkeeper.infra.cli.output import note, print_json, write, write_text
 from tollkeeper.infra.cli.paying import (
     ACCOUNT_HELP,
     KEY_HELP,
@@ -134,7 +134,7 @@ async def _stream(
     try:
         async with stream:
             async for delta in stream:
-                write(delta.text + delta.refusal)
+                write_text(delta.text + delta.refusal)
         _print_tool_calls(stream.partial)
     except (TollkeeperError, asyncio.CancelledError):
         with contextlib.suppress(OSError):
@@ -149,7 +149,7 @@ def _print_answer(answer: Completion, *, as_json: bool) -> None:
     if as_json:
         print_json(of_completion(answer))
         return
-    write(answer.text + answer.refusal)
+    write_text(answer.text + answer.refusal)
     _print_tool_calls(answer)
 
 
@@ -158,7 +158,7 @@ def _print_tool_calls(answer: Completion) -> None:
     if answer.text or answer.refusal or not answer.tool_calls:
         write("\n")
     for call in answer.tool_calls:
-        write(f"tool call {call.name} {call.arguments}\n")
+        write_text(f"tool call {call.name} {call.arguments}\n")
 
 
 def _note_end(answer: Completion) -> None:

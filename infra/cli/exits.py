@@ -17,6 +17,7 @@ from tollkeeper.domain.errors import (
     TollkeeperError,
     Unauthenticated,
 )
+from tollkeeper.infra.cli.printable import printable
 
 FAULTS_FOUND = 1
 WRONG_USE = 2
@@ -80,7 +81,7 @@ def report(error: TollkeeperError) -> int:
 def say_error(line: str) -> None:
     """Write one line to standard error; if nobody reads it, nobody can be told."""
     try:
-        print(f"error: {line}", file=sys.stderr, flush=True)
+        print(f"error: {printable(line)}", file=sys.stderr, flush=True)
     except OSError:
         silence()
 

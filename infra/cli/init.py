@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from tollkeeper.domain.errors import Conflict, InvalidRequest
 from tollkeeper.infra.cli.output import say
+from tollkeeper.infra.cli.session import Chosen
 from tollkeeper.infra.settings_file import STANDARD_FILE
 
 TEMPLATE = """\
@@ -59,12 +61,16 @@ key_pepper = "env:TOLLKEEPER_KEY_PEPPER"  # 32 bytes or more: `openssl rand -hex
 
 
 def init(
+    ctx: typer.Context,
     *,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
-    """Write a commented tollkeeper.toml into the working directory."""
-    path = Path(STANDARD_FILE)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a commented tollkeeper.toml into the working directory, or the --file that you name."""
+    chosen = (ctx.find_object(Chosen) or Chosen()).file
+    path = Path(STANDARD_FILE) if chosen is None else chosen
+    if not path.name or "\0" in str(path):
+        raise InvalidRequest("--file names no file")
+    aside = path.with_name(f".tollkeeper.{os.getpid()}")
     try:
         if path.exists() and not force:
             raise Conflict(f"{path} is there already; --force overwrites it")
@@ -74,5 +80,6 @@ def init(
     except OSError as error:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
-        raise InvalidRequest(f"cannot write {path} here ({error.strerror})") from None
-    say(f"wrote {path}; next: tollkeeper doctor, tollkeeper demo")
+        raise InvalidRequest(f"cannot write {path} ({error.strerror})") from None
+    option = "" if chosen is None else f" --file {shlex.quote(str(path))}"
+    say(f"wrote {path}; next: tollkeeper{option} doctor, tollkeeper{option} demo")

@@ -15,9 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from tollkeeper.domain.money import Money
+from tollkeeper.infra.cli.printable import printable, without_controls
 
 _WIDE = 10_000
 """As good as endless: nobody wants a table folded in a file."""
+_NARROWEST, _USUAL = 20, 80
+"""Narrower than that is no terminal, but a variable that says nothing, such as COLUMNS=0."""
 _GAP = 2
 _LONG_WORD = 12
 
@@ -32,7 +35,7 @@ def console(*, stderr: bool = False) -> Console:
     """Make a console that shows text as it is: no markup, no emoji names, no guessed colours."""
     stream = sys.stderr if stderr else sys.stdout
     folded = stream is None or stream.isatty() or "COLUMNS" in os.environ
-    return _Console(
+    made = _Console(
         stderr=stderr,
         width=None if folded else _WIDE,
         markup=False,
@@ -40,22 +43,30 @@ def console(*, stderr: bool = False) -> Console:
         highlight=False,
         soft_wrap=False,
     )
+    if made.width < _NARROWEST:
+        made.width = _USUAL
+    return made
 
 
 def say(text: str = "", *, style: str | None = None) -> None:
     """Print a line of text."""
-    console().print(text, style=style, soft_wrap=True)
+    console().print(printable(text), style=style, soft_wrap=True)
 
 
 def note(text: str) -> None:
     """Tell the person at the terminal something; programs that read the output do not see it."""
-    console(stderr=True).print(text, soft_wrap=True)
+    console(stderr=True).print(printable(text), soft_wrap=True)
 
 
 def write(text: str) -> None:
     """Write *text* as it stands, at once: a piece of a stream, or a token."""
     sys.stdout.write(text)
     sys.stdout.flush()
+
+
+def write_text(text: str) -> None:
+    """Write what a model said: as it stands in a pipe, without control characters on a terminal."""
+    write(without_controls(text) if sys.stdout.isatty() else text)
 
 
 def print_json(document: object) -> None:
@@ -97,7 +108,7 @@ def print_table(
 
     Where a terminal is too narrow for the table, each row is printed as a list.
     """
-    lines = [[c if isinstance(c, Text) else Text(str(c)) for c in row] for row in rows]
+    lines = [[c if isinstance(c, Text) else Text(printable(str(c))) for c in row] for row in rows]
     widths = [
         _narrowest(column, [line[place] for line in lines]) for place, column in enumerate(columns)
     ]

@@ -43,14 +43,14 @@ def load_settings(ctx: typer.Context, more: Mapping[str, str] | None = None) -> 
 
     chosen = ctx.find_object(Chosen) or Chosen()
     return Settings.load(
-        environment=chosen.environment or "local",
+        environment="local" if chosen.environment is None else chosen.environment,
         file=chosen.file,
         environ={**os.environ, **(more or {})},
     )
 
 
 def execute(work: Callable[[], Awaitable[T]]) -> T:
-    """Run *work* to its end; SIGTERM ends it as Ctrl-C does: what came so far is charged.
+    """Run *work* to its end; SIGTERM and SIGHUP end it as Ctrl-C does: what came so far is charged.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed, and *work* has cleaned up.
@@ -69,8 +69,11 @@ def execute(work: Callable[[], Awaitable[T]]) -> T:
                 task.cancel()
 
         # Some platforms, and all threads but the first, take no signals: the clock frees the hold.
-        with suppress(NotImplementedError, RuntimeError, ValueError):
+        with suppress(AttributeError, NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(signal.SIGTERM, terminate)
+            # A terminal that closes; who started us with nohup wants us to go on.
+            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+                loop.add_signal_handler(signal.SIGHUP, terminate)
         return await work()
 
     try:

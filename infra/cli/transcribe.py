@@ -6,7 +6,7 @@ import typer
 
 from tollkeeper.domain.transcripts import Transcript
 from tollkeeper.infra.cli.documents import of_transcript
-from tollkeeper.infra.cli.output import note, print_json, write
+from tollkeeper.infra.cli.output import note, print_json, write_text
 from tollkeeper.infra.cli.paying import (
     ACCOUNT_HELP,
     KEY_HELP,
@@ -52,7 +52,7 @@ def transcribe(
     if as_json:
         print_json(of_transcript(transcript))
     else:
-        write(f"{transcript.text}\n")
+        write_text(f"{transcript.text}\n")
     if not transcript.text:
         note("no speech was recognised")
     elif transcript.quality == "low":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tollkeeper.application.stream_completion import CompletionStream
+    from tollkeeper.domain.api_keys import IssuedKey
     from tollkeeper.domain.chat import (
         ImagePart,
         JsonSchema,
@@ -24,8 +25,24 @@ if TYPE_CHECKING:
         user,
     )
     from tollkeeper.domain.completions import Completion, Delta, FinishReason, Receipt, TokenUsage
-    from tollkeeper.domain.errors import DomainError, PortError, TollkeeperError
-    from tollkeeper.domain.meters import Meter
+    from tollkeeper.domain.errors import (
+        ConfigurationError,
+        Conflict,
+        DomainError,
+        IdempotencyConflict,
+        InsufficientCredit,
+        InvalidRequest,
+        NotFound,
+        PermissionDenied,
+        PortError,
+        QuotaExceeded,
+        RateLimited,
+        TollkeeperError,
+        Unauthenticated,
+        Unsupported,
+    )
+    from tollkeeper.domain.ledger import Balance, Entry
+    from tollkeeper.domain.meters import Meter, Provenance
     from tollkeeper.domain.money import Money
     from tollkeeper.domain.plans import Plan
     from tollkeeper.domain.principals import Principal
@@ -40,6 +57,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "application.stream_completion": ("CompletionStream",),
+    "domain.api_keys": ("IssuedKey",),
     "domain.chat": (
         "ImagePart",
         "JsonSchema",
@@ -53,8 +71,24 @@ _HOMES = {
         "user",
     ),
     "domain.completions": ("Completion", "Delta", "FinishReason", "Receipt", "TokenUsage"),
-    "domain.errors": ("DomainError", "PortError", "TollkeeperError"),
-    "domain.meters": ("Meter",),
+    "domain.errors": (
+        "ConfigurationError",
+        "Conflict",
+        "DomainError",
+        "IdempotencyConflict",
+        "InsufficientCredit",
+        "InvalidRequest",
+        "NotFound",
+        "PermissionDenied",
+        "PortError",
+        "QuotaExceeded",
+        "RateLimited",
+        "TollkeeperError",
+        "Unauthenticated",
+        "Unsupported",
+    ),
+    "domain.ledger": ("Balance", "Entry"),
+    "domain.meters": ("Meter", "Provenance"),
     "domain.money": ("Money",),
     "domain.plans": ("Plan",),
     "domain.principals": ("Principal",),
@@ -70,20 +104,33 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Balance",
     "Completion",
     "CompletionStream",
+    "ConfigurationError",
+    "Conflict",
     "Delta",
     "DomainError",
+    "Entry",
     "FinishReason",
+    "IdempotencyConflict",
     "ImagePart",
+    "InsufficientCredit",
+    "InvalidRequest",
+    "IssuedKey",
     "JsonSchema",
     "Message",
     "Meter",
     "Money",
+    "NotFound",
+    "PermissionDenied",
     "Plan",
     "PortError",
     "Principal",
+    "Provenance",
+    "QuotaExceeded",
     "RateLimit",
+    "RateLimited",
     "Receipt",
     "Secret",
     "Settings",
@@ -95,6 +142,8 @@ __all__ = [
     "Tool",
     "ToolCall",
     "Transcript",
+    "Unauthenticated",
+    "Unsupported",
     "UsageReport",
     "assistant",
     "open_tollkeeper",
@@ -104,14 +153,15 @@ __all__ = [
     "user",
 ]
 
+# Hidden from type checkers: to them a module with a __getattr__ has every name there is.
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = found
-    return found
+    def __getattr__(name: str) -> object:
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found: object = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        globals()[name] = found
+        return found
 
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -213,7 +213,7 @@ async def main():
         try:
             await work
         except ConfigurationError as error:
-            print(error)
+            print(error.code, error)
 
 asyncio.run(main())
 """
@@ -223,7 +223,9 @@ def test_without_the_package_the_message_names_what_to_install() -> None:
     run = subprocess.run(
         [sys.executable, "-c", MISSING], capture_output=True, text=True, check=True
     )
-    remedy = "pocketsphinx is missing; pip install 'tollkeeper[pocketsphinx]'"
+    remedy = (
+        "extra_missing pocketsphinx is not installed; run: pip install 'tollkeeper[pocketsphinx]'"
+    )
     assert run.stdout.splitlines() == ["0:00:03.290000", remedy, remedy]
 
 

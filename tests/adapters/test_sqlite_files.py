@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -191,3 +192,20 @@ async def test_many_make_the_file_at_once(path: Path) -> None:
         await asyncio.gather(*(stack.enter_async_context(store) for store in stores))
         await asyncio.gather(*(grant(store, usd(1), str(n)) for n, store in enumerate(stores)))
         assert await books(stores[0]) == (usd(16), usd(0))
+
+
+async def test_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    await refused(tmp_path / ("x" * 5000), match="too long; name it shorter")
+    await refused(tmp_path / ("x" * 300), match="too long; name it shorter")
+    assert contents(tmp_path) == {}
+
+
+async def test_working_directory_that_is_gone_is_said(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with contextlib.chdir(tmp_path):
+        os.chdir(gone)
+        gone.rmdir()
+        with pytest.raises(ConfigurationError, match="the working directory does not exist"):
+            async with SqliteStore.from_url("sqlite:///tollkeeper.db"):
+                pass

@@ -2,19 +2,27 @@
 
 from datetime import timedelta
 from pathlib import Path
+from traceback import TracebackException
+from typing import Any
 
 import pytest
 
 from tests.application.world import open_world
 from tollkeeper import Principal
 from tollkeeper.adapters.memory.clock import MemoryClock
+from tollkeeper.adapters.memory.key_store import MemoryKeyStore
+from tollkeeper.adapters.memory.store import MemoryStore
+from tollkeeper.domain.api_keys import ApiKey
 from tollkeeper.domain.errors import (
     Conflict,
     InvalidRequest,
     NotFound,
     PermissionDenied,
     Unauthenticated,
+    Unavailable,
 )
+from tollkeeper.domain.key_tokens import encode_token
+from tollkeeper.domain.secret import Secret
 
 pytestmark = pytest.mark.anyio
 CHAT = frozenset({"chat:complete"})
@@ -168,3 +176,85 @@ async def test_the_audit_log_tells_who_changed_what(tmp_path: Path) -> None:
         assert page == entries[1:2]
         with pytest.raises(InvalidRequest):
             await world.tk.list_audit(account="acme", limit=0)
+
+
+@pytest.mark.parametrize("issuer", ["acme", 0, 5, "", b"key", {"account": "acme"}], ids=repr)
+async def test_an_issuer_is_a_principal(tmp_path: Path, issuer: Any) -> None:
+    async with open_world(tmp_path) as world:
+        with pytest.raises(InvalidRequest):
+            await world.tk.issue_key(account="acme", scopes=CHAT, issuer=issuer)
+        assert await world.tk.list_keys(account="acme") == ()
+
+
+@pytest.mark.parametrize("token", [None, 5, b"tk_test_key", [], object], ids=repr)
+async def test_what_is_no_text_is_no_key(tmp_path: Path, token: Any) -> None:
+    async with open_world(tmp_path) as world:
+        with pytest.raises(Unauthenticated):
+            await world.tk.authenticate_key(token)
+
+
+async def test_a_forged_secret_of_a_known_key_is_refused_like_an_unknown_key(
+    tmp_path: Path,
+) -> None:
+    async with open_world(tmp_path) as world:
+        issued = await world.tk.issue_key(account="acme", scopes=CHAT)
+        kid = issued.key.secrets[0].kid
+        answers = set()
+        for token in (
+            encode_token("tk_test", kid, b"\x01" * 32),
+            encode_token("tk_live", kid, b"\x01" * 32),
+            "tk_live" + issued.token.reveal().removeprefix("tk_test"),
+            encode_token("tk_test", "0" * 16, b"\x01" * 32),
+        ):
+            with pytest.raises(Unauthenticated) as caught:
+                await world.tk.authenticate_key(token)
+            answers.add((type(caught.value), str(caught.value), caught.value.code))
+            assert caught.value.__cause__ is None
+        assert answers == {(Unauthenticated, "the API key is not valid", "unauthenticated")}
+        (key,) = await world.tk.list_keys(account="acme")
+        assert key.last_used_at is None
+        assert (await world.tk.authenticate_key(issued.token)).key_id == issued.key.id
+
+
+class BrokenKeyStore(MemoryKeyStore):
+    """Keeps keys, and cannot find them."""
+
+    async def find(self, kid: str) -> ApiKey | None:
+        key = await super().find(kid)
+        assert key is not None
+        raise Unavailable("the store is away", port="key_store", adapter="broken")
+
+
+def shown_by(caught: "pytest.ExceptionInfo[BaseException]") -> str:
+    """The traceback with the locals of every frame but that of the test."""
+    below = caught.tb.tb_next
+    found = TracebackException(type(caught.value), caught.value, below, capture_locals=True)
+    return "".join(found.format())
+
+
+@pytest.mark.parametrize("kind", [str, Secret])
+async def test_no_traceback_shows_a_key(tmp_path: Path, kind: type[str] | type[Secret]) -> None:
+    broken = BrokenKeyStore(MemoryStore().database)
+    async with open_world(tmp_path) as world, open_world(tmp_path, key_store=broken) as away:
+        issued = await world.tk.issue_key(account="acme", scopes=CHAT)
+        unfound = await away.tk.issue_key(account="acme", scopes=CHAT)
+        with pytest.raises(Unavailable) as failed:
+            await away.tk.authenticate_key(kind(unfound.token.reveal()))
+        shown = shown_by(failed)
+        assert "kid = " in shown
+        assert unfound.token.reveal()[-40:] not in shown
+        verifier = unfound.key.secrets[0].verifier
+        assert verifier.hex() not in shown
+        assert repr(verifier)[2:-1] not in shown
+
+        forged = encode_token("tk_test", issued.key.secrets[0].kid, b"\x01" * 32)
+        mistyped = issued.token.reveal()[:-1] + "-"
+        for token in (forged, mistyped):
+            with pytest.raises(Unauthenticated) as refused:
+                await world.tk.authenticate_key(kind(token))
+            assert token[-40:] not in shown_by(refused)
+
+        await world.tk.revoke_key(account="acme", key_id=issued.key.id)
+        with pytest.raises(Unauthenticated) as ended:
+            await world.tk.authenticate_key(kind(issued.token.reveal()))
+        assert issued.token.reveal()[-40:] not in shown_by(ended)

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,14 @@ async def test_a_grant_counts_once_for_each_key(tmp_path: Path) -> None:
         {"amount": Money(-1, "USD")},
         {"amount": "5.00"},
         {"amount": 5.0},
+        {"amount": None},
+        {"account": None},
+        {"account": 5},
+        {"idempotency_key": None},
+        {"idempotency_key": 0},
+        {"idempotency_key": b"k"},
+        {"description": None},
+        {"description": 5},
         {"account": "a b"},
         {"idempotency_key": ""},
         {"idempotency_key": "k" * 300},
@@ -87,6 +96,18 @@ async def test_measured_usage_is_charged_once(tmp_path: Path) -> None:
         ({"quantities": {"miles": 5}}, InvalidRequest),
         ({"quantities": {"input_tokens": -1}}, InvalidRequest),
         ({"quantities": {"input_tokens": 1.5}}, InvalidRequest),
+        ({"quantities": {}}, InvalidRequest),
+        ({"quantities": None}, InvalidRequest),
+        ({"quantities": 5}, InvalidRequest),
+        ({"quantities": "input_tokens"}, InvalidRequest),
+        ({"quantities": [("input_tokens", 1)]}, InvalidRequest),
+        ({"quantities": {None: 1}}, InvalidRequest),
+        ({"quantities": {"input_tokens": True}}, InvalidRequest),
+        ({"quantities": {"input_tokens": 10**30}}, InvalidRequest),
+        ({"model": None}, InvalidRequest),
+        ({"operation": None}, InvalidRequest),
+        ({"account": None}, InvalidRequest),
+        ({"idempotency_key": None}, InvalidRequest),
         ({"quantities": {"input_tokens": 10**9}}, InsufficientCredit),
         ({"model": "nobody/m"}, Unsupported),
         ({"operation": "run"}, InvalidRequest),
@@ -184,4 +205,59 @@ async def test_opening_a_facade_gives_overdue_holds_back(tmp_path: Path) -> None
         )
     clock.advance(timedelta(hours=1))
     async with open_world(tmp_path, store=store, clock=clock) as world:
+        assert await world.balance() == ("1.00", "0.00")
+
+
+@pytest.mark.parametrize("field", ["since", "until"])
+@pytest.mark.parametrize("bad", [0, "", False, (), 0.0, "2030-01-01", 5], ids=repr)
+async def test_a_period_is_made_of_times(tmp_path: Path, field: str, bad: Any) -> None:
+    async with open_world(tmp_path) as world:
+        with pytest.raises(InvalidRequest):
+            await world.tk.report_usage(account="acme", **{field: bad})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"currency": ""},
+        {"currency": 0},
+        {"currency": 5},
+        {"currency": b"USD"},
+        {"currency": ["USD"]},
+        {"currency": "usd"},
+        {"after": -1},
+        {"after": "1"},
+        {"after": None},
+        {"limit": 0},
+        {"limit": None},
+        {"account": None},
+    ],
+    ids=str,
+)
+async def test_entries_are_asked_for_properly(tmp_path: Path, arguments: dict[str, Any]) -> None:
+    async with open_world(tmp_path) as world:
+        with pytest.raises(InvalidRequest):
+            await world.tk.list_entries(**{"account": "acme", **arguments})
+
+
+@pytest.mark.parametrize("store", ["memory://", "sqlite:///{}/ledger.db"], ids=["memory", "sqlite"])
+async def test_no_entry_comes_after_the_largest_number(tmp_path: Path, store: str) -> None:
+    async with open_world(tmp_path, store=store.format(tmp_path)) as world:
+        assert await world.tk.list_entries(account="acme", after=2**63 - 1) == ()
+        with pytest.raises(InvalidRequest):
+            await world.tk.list_entries(account="acme", after=2**63)
+
+
+@pytest.mark.parametrize("nobody", [None, "acme", 5, b"key", {"account": "acme"}], ids=repr)
+async def test_calls_are_made_by_a_principal(tmp_path: Path, nobody: Any) -> None:
+    async with open_world(tmp_path) as world:
+        with pytest.raises(InvalidRequest):
+            await world.tk.complete(nobody, model="offline/echo", messages=[user("Hi")])
+        stream = world.tk.stream_completion(nobody, model="offline/echo", messages=[user("Hi")])
+        with pytest.raises(InvalidRequest):
+            _ = [delta async for delta in stream]
+        admissions = world.tk.charge_usage.admissions
+        for ask in (admissions.admit, admissions.entitle):
+            with pytest.raises(InvalidRequest):
+                await ask(nobody, operation="chat:complete", model="offline/echo", meters=())
         assert await world.balance() == ("1.00", "0.00")

@@ -93,6 +93,15 @@ class CacheContract(Contract):
         assert await cache.delete(key) is False
         assert await cache.get(key) is None
 
+    async def test_deleting_an_expired_value_finds_nothing(
+        self, cache: Cache, key: str, advance: Advance
+    ) -> None:
+        # Nobody has asked for the value since: what is kept still is there no longer.
+        await cache.set(key, b"value", ttl=MINUTE)
+        await advance(MINUTE + MOMENT)
+        assert await cache.delete(key) is False
+        assert await cache.get(key) is None
+
     async def test_one_of_many_adders_succeeds(self, cache: Cache, key: str) -> None:
         values = [str(number).encode() for number in range(100)]
         kept = await asyncio.gather(*(cache.add(key, value, ttl=MINUTE) for value in values))

@@ -6,7 +6,7 @@ import pytest
 
 from tollkeeper.contracts.ledger_caller import Caller, LedgerSuite
 from tollkeeper.contracts.samples import usd
-from tollkeeper.domain.errors import InsufficientCredit
+from tollkeeper.domain.errors import IdempotencyConflict, InsufficientCredit
 from tollkeeper.domain.ledger import HoldState
 from tollkeeper.domain.money import Money
 
@@ -125,3 +125,38 @@ class LedgerExpiry(LedgerSuite):
         await later.place(usd(5), "new")
         await later.expire()
         assert await caller.books() == (usd(5), usd(5))
+
+    async def test_replay_of_an_overdue_hold_finds_it_expired(self, caller: Caller) -> None:
+        # The caller died with the hold open, and asks again: nothing is set aside for it.
+        await caller.grant(usd(5))
+        first = await caller.place(usd(3), "crashed", lives=timedelta(seconds=1))
+        await caller.place(usd(1), "running", lives=timedelta(days=1))
+        end = caller.later(seconds=1)
+        assert await end.later(microseconds=-1).place(usd(3), "crashed") == first
+        replayed = await end.place(usd(3), "crashed")
+        assert (replayed.id, replayed.state, replayed.resolved_at, replayed.expires_at) == (
+            first.id,
+            HoldState.EXPIRED,
+            end.now,
+            first.expires_at,
+        )
+        assert await caller.books() == (usd(5), usd(1))
+        assert await end.later(hours=1).place(usd(3), "crashed") == replayed
+
+    async def test_replay_frees_other_overdue_holds_too(self, caller: Caller) -> None:
+        await caller.grant(usd(5))
+        running = await caller.place(usd(1), "running", lives=timedelta(days=1))
+        await caller.place(usd(3), "overdue", lives=timedelta(seconds=1))
+        assert await caller.later(minutes=1).place(usd(1), "running") == running
+        assert await caller.books() == (usd(5), usd(1))
+
+    async def test_overdue_key_is_not_used_for_anything_else(self, caller: Caller) -> None:
+        await caller.grant(usd(5))
+        await caller.grant(Money.of(5, "EUR"), "euros")
+        await caller.place(usd(3), "overdue", lives=timedelta(seconds=1))
+        later = caller.later(minutes=1)
+        for amount in (usd(2), Money.of(3, "EUR")):
+            with pytest.raises(IdempotencyConflict):
+                await later.place(amount, "overdue")
+        assert await caller.books() == (usd(5), usd(3))
+        assert (await caller.balance("EUR")).held == Money.zero("EUR")

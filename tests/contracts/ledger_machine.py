@@ -122,6 +122,16 @@ class LedgerMachine(RuleBasedStateMachine):
         """Make an earlier call again, with the same arguments."""
         self.make(self.calls[-1 - which % len(self.calls)])
 
+    @precondition(lambda self: self.model.holds)
+    @rule(which=ANY)
+    def wait_and_replay(self, which: int) -> None:
+        """Let time pass until a hold is overdue, and place it again."""
+        hold = self.any_hold(which)
+        self.now = max(self.now, hold.expires_at)
+        keys = [key for key, hold_id in self.model.hold_of_key.items() if hold_id == hold.id]
+        made = [call for call in self.calls if call.method == "place_hold"]
+        self.make(next(call for call in reversed(made) if (call.account, call.key) in keys))
+
     @precondition(lambda self: self.calls)
     @rule(which=ANY, what=st.sampled_from(["amount", "currency", "text", "quantity", "account"]))
     def replay_with_other_arguments(self, which: int, what: str) -> None:

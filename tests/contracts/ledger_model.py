@@ -65,14 +65,16 @@ class LedgerModel:
         self, account: str, amount: Money, key: str, purpose: str, new: ModelHold, at: datetime
     ) -> str:
         """Set money aside as *new*, unless the key says that it was before."""
+        overdue = [h for h in self.open_holds(account) if h.purse == new.purse]
+        overdue = [h for h in overdue if h.expires_at <= at]
         if (account, key) in self.hold_of_key:
             first = self.holds[self.hold_of_key[account, key]]
             asked = (amount.nanos, amount.currency, purpose)
             if (first.nanos, first.purse[1], first.purpose) != asked:
                 return "IdempotencyConflict"
+            for hold in overdue:
+                hold.state = "expired"
             return f"hold {first.id} {first.state}"
-        overdue = [h for h in self.open_holds(account) if h.purse == new.purse]
-        overdue = [h for h in overdue if h.expires_at <= at]
         freed = sum(hold.nanos for hold in overdue)
         if amount.nanos > self.posted(new.purse) - self.held(new.purse) + freed:
             return "InsufficientCredit"

@@ -3,14 +3,17 @@
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from traceback import TracebackException
 
 import pytest
 
 from tests.application.world import EVERYTHING, settings_in
 from tollkeeper import Money, Principal, open_tollkeeper_sync, user
-from tollkeeper.domain.errors import InsufficientCredit, Unauthenticated
+from tollkeeper.domain.errors import Conflict, InsufficientCredit, Unauthenticated
+from tollkeeper.domain.secret import Secret
 
 PRINCIPAL = Principal(account="acme", scopes=EVERYTHING)
 
@@ -97,3 +100,44 @@ def test_workers_open_their_own_facade_after_the_fork(tmp_path: Path) -> None:
         [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False
     )
     assert result.stdout.strip() == "3.60", result.stderr
+
+
+def test_a_closed_facade_says_so(tmp_path: Path) -> None:
+    question = (user("one two three four"),)
+    with open_tollkeeper_sync(settings_in(tmp_path)) as tk:
+        tk.grant_credit(account="acme", amount=Money.of("1", "USD"), idempotency_key="welcome")
+        stream = tk.stream_completion(PRINCIPAL, model="offline/echo", messages=question)
+        next(iter(stream))
+        unread = tk.stream_completion(PRINCIPAL, model="offline/echo", messages=question)
+    uses: list[Callable[[], object]] = [
+        lambda: tk.report_usage(account="acme"),
+        lambda: tk.authenticate_key("nonsense"),
+        lambda: tk.complete(PRINCIPAL, model="offline/echo", messages=question),
+        lambda: tk.stream_completion(PRINCIPAL, model="offline/echo", messages=question),
+        unread.completion,
+        lambda: list(unread),
+    ]
+    for use in uses:
+        with pytest.raises(Conflict, match="this facade is closed; open another one") as caught:
+            use()
+        assert caught.value.code == "facade_closed"
+    unread.close()  # it is over already
+
+
+def test_no_traceback_shows_a_key(tmp_path: Path) -> None:
+    with open_tollkeeper_sync(settings_in(tmp_path)) as tk:
+        issued = tk.issue_key(account="acme", scopes=EVERYTHING)
+        tk.revoke_key(account="acme", key_id=issued.key.id)
+        for make in (str, Secret):
+            with pytest.raises(Unauthenticated) as caught:
+                tk.authenticate_key(make(issued.token.reveal()))
+            shown = "".join(
+                TracebackException(
+                    type(caught.value),
+                    caught.value,
+                    caught.tb.tb_next,  # the first frame is this one
+                    capture_locals=True,
+                ).format()
+            )
+            assert "authenticate_key" in shown
+            assert issued.token.reveal() not in shown

@@ -73,7 +73,12 @@ class Cli:
         """Run a command in this process; what it raises and does not report fails the test."""
         from tollkeeper.infra.cli.app import app
 
-        hidden = {name: None for name in os.environ if name.startswith("TOLLKEEPER_")}
+        # pytest-xdist sets COLUMNS, and tables would be folded.
+        hidden = {
+            name: None
+            for name in os.environ
+            if name.startswith("TOLLKEEPER_") or name in ("COLUMNS", "LINES")
+        }
         with contextlib.chdir(self.folder):
             done = CliRunner().invoke(app, list(arguments), input=stdin, env={**hidden, **environ})
         if done.exception is not None and not isinstance(done.exception, SystemExit):

@@ -14,7 +14,11 @@ ASK = ("complete", "--account", "acme", "a b c d e f g h i j k l m n o p q r s t
 
 @pytest.mark.parametrize(
     ("number", "code", "said"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 143, "terminated"),
+    ],
 )
 def test_interrupted_stream_is_charged_for_what_came(
     cli: Cli, number: signal.Signals, code: int, said: str

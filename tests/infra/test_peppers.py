@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tollkeeper.adapters.memory.store import MemoryStore
 from tollkeeper.domain.errors import ConfigurationError
 from tollkeeper.domain.key_tokens import Pepper
 from tollkeeper.domain.secret import Secret
+from tollkeeper.infra.bootstrap import make_container, make_facade
 from tollkeeper.infra.peppers import peppers_of
 from tollkeeper.infra.settings import Settings
 
@@ -157,3 +159,21 @@ def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["sqlite:///", "sqlite://", "sqlite:////"])
 def test_a_url_without_a_file_is_said(url: str) -> None:
     assert "names no file" in refusal(Settings(store=url))
+
+
+@pytest.mark.parametrize("environment", ["local", "test"])
+def test_lent_keys_need_a_pepper_that_is_set(tmp_path: Path, environment: str) -> None:
+    store = MemoryStore()
+    elsewhere = Settings(environment=environment, store=f"sqlite:///{tmp_path}/app.db")
+    with pytest.raises(ConfigurationError, match="key_pepper: a lent store needs one"):
+        make_container(elsewhere, store=store)
+    with pytest.raises(ConfigurationError, match="key_pepper: a lent store needs one"):
+        make_container(elsewhere, key_store=store.key_store)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_lent_keys_with_a_pepper_or_in_memory_write_no_file(tmp_path: Path) -> None:
+    beside_it = Settings(store=f"sqlite:///{tmp_path}/app.db", key_pepper=Secret(CURRENT))
+    for settings in (beside_it, Settings(store="memory://")):
+        make_facade(make_container(settings, store=MemoryStore()))
+    assert not [*tmp_path.iterdir()]

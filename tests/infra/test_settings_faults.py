@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,3 +162,20 @@ def test_no_fault_shows_a_secret(faults: Faults) -> None:
     found = faults(toml, {"TOLLKEEPER_DEFAULT_PRICE__INPUT_TOKENS": CANARY})
     assert len(found) == 6
     assert not [fault for fault in found if CANARY in fault]
+
+
+@pytest.mark.parametrize("file", [5, b"tollkeeper.toml", ["a"]])
+def test_a_file_that_is_no_path_is_refused(file: Any) -> None:
+    with pytest.raises(ConfigurationError, match="file must be the path of a settings file"):
+        Settings.load(file=file, environ={})
+
+
+def test_a_file_whose_name_is_malformed_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="cannot read the settings file"):
+        Settings.load(file="a\0b", environ={})
+
+
+@pytest.mark.parametrize("environ", [5, ["TOLLKEEPER_STORE"], {5: "memory://"}])
+def test_variables_that_are_no_table_are_refused(environ: Any) -> None:
+    with pytest.raises(ConfigurationError, match="environ must be a table"):
+        Settings.load(environ=environ)

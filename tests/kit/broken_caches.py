@@ -82,6 +82,12 @@ class DeleteAlwaysSaysYes(MemoryCache):
         return True
 
 
+class DeleteFindsExpired(MemoryCache):
+    async def delete(self, key: str) -> bool:
+        kept = key in self._entries
+        return await super().delete(key) or kept
+
+
 class ShortKeys(MemoryCache):
     async def get(self, key: str) -> bytes | None:
         return await super().get(key[:41])

@@ -159,6 +159,28 @@ class ExpiryBeyondLimit(MemoryLedger):
         return await super().expire(**call)
 
 
+class ReplayKeepsOverdue(MemoryLedger):
+    """Looks the key up before it frees what is overdue."""
+
+    async def place_hold(self, **call: Any) -> Hold:
+        first_id = self.database.hold_of_key.get((call["account"], call["idempotency_key"]))
+        first = self.database.holds.get(first_id or "")
+        if first is None or (first.amount, first.purpose) != (call["amount"], call["purpose"]):
+            return await super().place_hold(**call)
+        return first
+
+
+class ReplayForgetsHeld(MemoryLedger):
+    """Says that a replayed hold is expired, and keeps its money set aside."""
+
+    async def place_hold(self, **call: Any) -> Hold:
+        balances = dict(self.database.balances)
+        hold = await super().place_hold(**call)
+        if hold.id != call["hold_id"]:
+            self.database.balances.update(balances)
+        return hold
+
+
 class TornCapture(MemoryLedger):
     """Takes the money, and logs the usage a moment later."""
 

@@ -105,6 +105,11 @@ CAUGHT_BY: dict[type[MemoryLedger], list[str]] = {
         "test_placing_frees_overdue_holds_first",
         "test_concurrent_holds_free_an_overdue_one_once",
     ],
+    ends.ReplayKeepsOverdue: [
+        "test_replay_of_an_overdue_hold_finds_it_expired",
+        "test_replay_frees_other_overdue_holds_too",
+    ],
+    ends.ReplayForgetsHeld: ["test_replay_of_an_overdue_hold_finds_it_expired"],
     ends.TornCapture: ["test_cancelled_capture_is_whole"],
     broken.TornPlacing: ["test_cancelled_hold_is_whole"],
     broken.SharedFailure: ["test_cancelled_callers_leave_the_others_alone"],
@@ -121,6 +126,7 @@ CAUGHT_BY_MACHINE: list[type[MemoryLedger]] = [
     ends.ReleaseForgetsHold,
     ends.ReleaseFreesTwice,
     broken.PlacingForgetsOverdue,
+    ends.ReplayKeepsOverdue,
 ]
 
 

@@ -1,6 +1,7 @@
 """A plan allows what its patterns name, and nothing by accident."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -127,3 +128,24 @@ def test_a_subscription_runs_from_its_start_until_before_its_end() -> None:
 def test_a_subscription_ends_after_it_starts() -> None:
     with pytest.raises(InvalidRequest):
         Subscription("acme", "pro", NOW, NOW)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"account": None},
+        {"account": "a b"},
+        {"plan": ""},
+        {"plan": 5},
+        {"plan": b"pro"},
+        {"starts_at": 0},
+        {"starts_at": "2026-11-22"},
+        {"starts_at": NOW.replace(tzinfo=None)},
+        {"ends_at": 0},
+        {"ends_at": (NOW + timedelta(days=1)).replace(tzinfo=None)},
+    ],
+    ids=str,
+)
+def test_a_subscription_is_well_formed(arguments: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest):
+        Subscription(**{"account": "acme", "plan": "pro", "starts_at": NOW, **arguments})

@@ -1,0 +1,92 @@
+"""Setting money aside, and giving it back when the caller has gone."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from attrs import frozen
+
+from tollkeeper.application.shielded import shielded
+from tollkeeper.domain.errors import PortError, Timeout, TollkeeperError
+from tollkeeper.domain.ledger import Hold, HoldState
+from tollkeeper.domain.money import Money
+from tollkeeper.ports.clock import Clock
+from tollkeeper.ports.ledger import Ledger
+
+PAUSES = (0.05, 0.25, 1.0)
+"""Seconds between tries of a step that is idempotent, and whose loss would cost money."""
+LONGEST_STEP = 15.0
+"""Seconds that one try of a ledger's step may take."""
+
+
+def hung(step: str) -> Timeout:
+    """Make the error for a ledger that does not answer."""
+    return Timeout(
+        f"the ledger did not answer while {step}", port="ledger", adapter="ledger", ambiguous=True
+    )
+
+
+@frozen
+class HoldPlacing:
+    """Places and gives back holds."""
+
+    ledger: Ledger
+    clock: Clock
+    hold_ttl: timedelta
+
+    async def place(
+        self, *, hold_id: str, account: str, amount: Money, purpose: str, key: str
+    ) -> Hold:
+        """Place a hold; where it may or may not have been placed, ask again: it is idempotent."""
+        now = self.clock.now()
+        asked: dict[str, Any] = {
+            "hold_id": hold_id,
+            "account": account,
+            "amount": amount,
+            "purpose": purpose,
+            "idempotency_key": key,
+            "expires_at": now + self.hold_ttl,
+            "at": now,
+        }
+        for pause in (*PAUSES[:2], None):
+            try:
+                async with asyncio.timeout(LONGEST_STEP):
+                    return await self.ledger.place_hold(**asked)
+            except TimeoutError as error:
+                raise hung("placing a hold") from error
+            except PortError as error:
+                if pause is None or not (error.retryable and error.ambiguous):
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError("the last try returns or raises")
+
+    async def place_or_undo(self, **asked: Any) -> Hold:
+        """Place a hold; if the caller is cancelled meanwhile, the hold is given back."""
+        placing = asyncio.ensure_future(self.place(**asked))
+        try:
+            return await asyncio.shield(placing)
+        except asyncio.CancelledError:
+            await shielded(lambda: self._undo(placing, asked["hold_id"]))
+            raise
+
+    async def _undo(self, placing: "asyncio.Future[Hold]", hold_id: str) -> None:
+        try:
+            hold = await asyncio.shield(placing)
+        except TollkeeperError:
+            return  # nothing was placed, or the clock frees it, and the caller is gone
+        if hold.id == hold_id and hold.state is HoldState.OPEN:
+            await self.give_back(hold_id)
+
+    async def give_back(self, hold_id: str) -> None:
+        """Release a hold, again if need be; one that cannot be released is freed by the clock."""
+        for pause in (*PAUSES[:2], None):
+            try:
+                async with asyncio.timeout(LONGEST_STEP):
+                    await self.ledger.release(hold_id=hold_id, at=self.clock.now())
+                return
+            except TimeoutError:
+                return
+            except PortError as error:
+                if pause is None or not error.retryable:
+                    return
+            await asyncio.sleep(pause)
