@@ -35,6 +35,12 @@ def _positive(_: object, __: object, per: int) -> None:
         raise InvalidRequest("a price is per 1 or more units", code="invalid_price")
 
 
+_FAMILIES: Mapping[Meter, tuple[Meter, ...]] = {
+    Meter.INPUT_TOKENS: INPUT_POOLS,
+    Meter.OUTPUT_TOKENS: OUTPUT_POOLS,
+}
+
+
 @frozen
 class Price:
     """*amount* for *per* units of a meter: 2.50 USD per 1 000 000 input tokens."""
@@ -52,8 +58,11 @@ class Price:
             raise InvalidRequest("quantities and markups are whole numbers")
         if quantity < 0 or markup_bps < 0:
             raise InvalidRequest("quantities and markups cannot be negative")
+        return Money(self._nanos_of(quantity, markup_bps), self.amount.currency)
+
+    def _nanos_of(self, quantity: int, markup_bps: int) -> int:
         exact = quantity * self.amount.nanos * (BASIS_POINTS + markup_bps)
-        return Money(-(-exact // (self.per * BASIS_POINTS)), self.amount.currency)
+        return -(-exact // (self.per * BASIS_POINTS))
 
     def is_whole(self, *, markup_bps: int = 0) -> bool:
         """Whether one unit costs a whole number of nanos, so that nothing is ever rounded."""
@@ -131,11 +140,10 @@ class ModelPrices:
         """
         total = 0
         for meter, quantity in bounds.items():
-            family = {Meter.INPUT_TOKENS: INPUT_POOLS, Meter.OUTPUT_TOKENS: OUTPUT_POOLS}.get(
-                meter, (meter,)
-            )
+            family = _FAMILIES.get(meter, (meter,))
             prices = [price for pool in family if (price := self.price_of(pool)) is not None]
-            total += max((p.of(quantity, markup_bps=markup_bps).nanos for p in prices), default=0)
+            # Whole numbers until the sum: this runs before every call.
+            total += max([price._nanos_of(quantity, markup_bps) for price in prices], default=0)
             if not all(price.is_whole(markup_bps=markup_bps) for price in prices):
                 # A family split over several pools rounds each of them up by itself.
                 total += max(min(quantity, len(prices)) - 1, 0)

@@ -70,11 +70,13 @@ def rate_usage(
     is priced by another meter (a flat price per request, say).
     """
     nothing = Money.zero(prices.currency)
+    price_id = prices.id
     events = []
     for meter, quantity in quantities.items():
         if quantity == 0:
             continue
         price = prices.price_of(meter)
+        cost = price.of(quantity) if price else nothing
         events.append(
             UsageEvent(
                 id=f"{call_id}:{meter}",
@@ -86,9 +88,9 @@ def rate_usage(
                 meter=meter,
                 quantity=quantity,
                 provenance=provenance,
-                cost=price.of(quantity) if price else nothing,
-                charge=price.of(quantity, markup_bps=markup_bps) if price else nothing,
-                price_id=prices.id,
+                cost=cost,
+                charge=price.of(quantity, markup_bps=markup_bps) if price and markup_bps else cost,
+                price_id=price_id,
                 occurred_at=at,
             )
         )
