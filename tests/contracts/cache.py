@@ -41,11 +41,12 @@ class CacheContract(Contract):
         await cache.set(key, value, ttl=MINUTE)
         for _ in range(2):
             kept = await cache.get(key)
-            assert type(kept) is bytes
-            assert len(kept) == len(value)
+            if len(value) < MIB:
+                assert kept == value
             # Compared outside of the assert: to tell two megabytes apart takes pytest for ever.
             same = kept == value
             assert same
+            assert type(kept) is bytes
         await cache.delete(key)
 
     async def test_set_replaces_value_and_time(
