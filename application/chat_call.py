@@ -106,6 +106,7 @@ class ChatCalls:
             model=name,
             messages=messages,
             max_tokens=policy.default_max_tokens if asked is None else asked,
+            # What is left are fields of the request, which checks them itself.
             **rest,  # type: ignore[arg-type]
         )
         admission = await self.admissions.admit(

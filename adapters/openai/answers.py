@@ -52,6 +52,7 @@ class Answer:
 
     def _held_back(self) -> bytes:
         """Return what aiohttp received before the connection broke, and would not give any more."""
+        # aiohttp takes None to clear the error, though its types do not say so.
         self._content.set_exception(None)  # type: ignore[arg-type]
         try:
             return self._content.read_nowait()
