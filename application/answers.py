@@ -14,9 +14,9 @@ from attrs import frozen
 
 from tollkeeper.application.metered_call import MeteredCall
 from tollkeeper.application.policy import Policy
-from tollkeeper.domain.chat import ToolCall
 from tollkeeper.domain.completions import Completion, FinishReason, Receipt, TokenUsage
 from tollkeeper.domain.errors import Conflict, InvalidRequest, PortError
+from tollkeeper.domain.messages import ToolCall
 from tollkeeper.domain.meters import Meter, Provenance
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.transcripts import Transcript

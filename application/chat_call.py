@@ -12,13 +12,15 @@ from attrs import frozen
 from tollkeeper.application.admission import Admissions
 from tollkeeper.application.metered_call import MeteredCall, MeteredCalls
 from tollkeeper.application.providers import Providers
-from tollkeeper.domain.chat import ChatRequest, Message, ResponseFormat, Tool, ToolChoice
+from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.checks import checked_duration
 from tollkeeper.domain.completions import Completion, TokenUsage
 from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.messages import Message
 from tollkeeper.domain.meters import Meter, Provenance
 from tollkeeper.domain.principals import Principal
 from tollkeeper.domain.token_counts import bound_input_tokens, estimate_usage
+from tollkeeper.domain.tools import ResponseFormat, Tool, ToolChoice
 from tollkeeper.ports.chat_model import ChatModel
 
 if TYPE_CHECKING:

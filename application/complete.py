@@ -9,9 +9,9 @@ from attrs import evolve, frozen
 from tollkeeper.application.answers import Answers
 from tollkeeper.application.chat_call import ChatCall, ChatCalls, ChatOptions, measured
 from tollkeeper.application.shielded import shielded
-from tollkeeper.domain.chat import Message
 from tollkeeper.domain.completions import Completion
 from tollkeeper.domain.errors import Timeout
+from tollkeeper.domain.messages import Message
 from tollkeeper.domain.principals import Principal
 from tollkeeper.ports.telemetry import Telemetry
 

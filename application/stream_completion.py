@@ -11,13 +11,13 @@ from attrs import define, field, frozen
 from tollkeeper.application.answers import Answers
 from tollkeeper.application.chat_call import ChatCall, ChatCalls, ChatOptions
 from tollkeeper.application.live_stream import LiveStream
-from tollkeeper.domain.chat import Message
 from tollkeeper.domain.completions import (
     Completion,
     Delta,
     Receipt,
     as_deltas,
 )
+from tollkeeper.domain.messages import Message
 from tollkeeper.domain.principals import Principal
 from tollkeeper.ports.telemetry import Telemetry
 

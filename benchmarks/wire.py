@@ -6,7 +6,8 @@ from typing import Any
 
 from benchmarks.contender import Arena, Benchmark, Case, Entry
 from benchmarks.upstream import INPUT_TOKENS, OUTPUT_TOKENS, TEXT
-from tollkeeper.domain.chat import ChatRequest, system, user
+from tollkeeper.domain.chat import ChatRequest
+from tollkeeper.domain.messages import system, user
 from tollkeeper.domain.secret import Secret
 
 _KEY = "not-a-real-key"

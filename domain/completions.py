@@ -1,12 +1,15 @@
 """What a chat model says: deltas, the completion they add up to, and its token usage."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from attrs import define, field, frozen
 
-from tollkeeper.domain.chat import ToolCall
+from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.messages import Message, ReasoningPart, ToolCall, assistant
 from tollkeeper.domain.meters import Meter, Provenance
 from tollkeeper.domain.money import Money
 
@@ -18,6 +21,10 @@ class FinishReason(StrEnum):
     LENGTH = "length"
     TOOL_CALLS = "tool_calls"
     CONTENT_FILTER = "content_filter"
+    REFUSAL = "refusal"
+    """The model itself declined to answer."""
+    PAUSED = "paused"
+    """The provider wants the answer sent back to go on with it."""
     OTHER = "other"
     """A reason that the provider alone knows; never taken for ``stop``."""
 
@@ -59,6 +66,16 @@ class TokenUsage:
 
 
 @frozen
+class TokenLogprob:
+    """One written token with the natural logarithm of its probability, and its rivals."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+    """The likeliest tokens at this place with their logarithms, the likeliest first."""
+
+
+@frozen
 class ToolCallDelta:
     """A piece of the *index*-th tool call; *id* and *name* come once, *arguments* in pieces."""
 
@@ -66,6 +83,7 @@ class ToolCallDelta:
     id: str = ""
     name: str = ""
     arguments: str = ""
+    signature: str = field(default="", repr=False)
 
 
 @frozen
@@ -73,6 +91,8 @@ class Delta:
     """A piece of a streamed answer; what a piece does not carry is empty.
 
     *usage* comes once, at or after the *finish_reason*, where the provider reports it.
+    *thought* is a whole piece of reasoning as the provider wants it back; its text was streamed
+    as *reasoning* before.
     """
 
     text: str = ""
@@ -83,6 +103,13 @@ class Delta:
     usage: TokenUsage | None = None
     model: str = ""
     """The model that answers, as the provider names it."""
+    thought: ReasoningPart | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+    warnings: tuple[str, ...] = ()
+    extras: Mapping[str, Any] = field(factory=dict)
+    """What else the provider said, by its own names."""
+    provenance: Provenance | None = None
+    """Who says the *usage*: set by the use cases, on the delta that carries it."""
 
 
 @frozen
@@ -109,7 +136,10 @@ class Receipt:
 class Completion:
     """A whole answer. *usage* is None where the provider did not report it.
 
-    *receipt* is there once the call was charged; a chat model leaves it None.
+    A chat model fills in what the provider said, from *text* to *extras*. The use cases add who
+    answered (*provider*), where *usage* comes from (*provenance*), every HTTP request that was
+    made (*attempts*), and the *receipt* once the call was charged. *cached* says that the answer
+    was kept from an earlier call of the same account, and cost nothing.
     """
 
     text: str = ""
@@ -120,6 +150,21 @@ class Completion:
     usage: TokenUsage | None = None
     model: str = ""
     receipt: Receipt | None = None
+    thoughts: tuple[ReasoningPart, ...] = ()
+    """The reasoning as the provider wants it back; see :meth:`as_message`."""
+    logprobs: tuple[TokenLogprob, ...] = ()
+    warnings: tuple[str, ...] = ()
+    extras: Mapping[str, Any] = field(factory=dict)
+    provider: str = ""
+    provenance: Provenance | None = None
+    attempts: tuple[Attempt, ...] = ()
+    cached: bool = False
+    first_after: timedelta | None = None
+    """From the call to the first piece, for streams."""
+
+    def as_message(self) -> Message:
+        """Return the answer as the turn that the next request repeats."""
+        return assistant(self.text, tool_calls=self.tool_calls, reasoning=self.thoughts)
 
 
 @define
@@ -132,7 +177,12 @@ class CompletionBuilder:
     _tools: dict[int, list[str]] = field(factory=dict)
     finish_reason: FinishReason | None = None
     usage: TokenUsage | None = None
+    provenance: Provenance | None = None
     _model: str = ""
+    _thoughts: list[ReasoningPart] = field(factory=list)
+    _logprobs: list[TokenLogprob] = field(factory=list)
+    _warnings: list[str] = field(factory=list)
+    _extras: dict[str, Any] = field(factory=dict)
 
     def add(self, delta: Delta) -> None:
         """Take *delta* in."""
@@ -143,14 +193,21 @@ class CompletionBuilder:
         if delta.refusal:
             self._refusal.append(delta.refusal)
         for piece in delta.tool_calls:
-            call = self._tools.setdefault(piece.index, ["", "", ""])
+            call = self._tools.setdefault(piece.index, ["", "", "", ""])
             call[0] = call[0] or piece.id
             call[1] = call[1] or piece.name
             call[2] += piece.arguments
+            call[3] += piece.signature
         self.finish_reason = delta.finish_reason or self.finish_reason
         # An explicit report of zero is a report: None and 0 are different things.
         self.usage = delta.usage if delta.usage is not None else self.usage
+        self.provenance = delta.provenance or self.provenance
         self._model = delta.model or self._model
+        if delta.thought is not None:
+            self._thoughts.append(delta.thought)
+        self._logprobs.extend(delta.logprobs)
+        self._warnings.extend(delta.warnings)
+        self._extras.update(delta.extras)
 
     def build(self) -> Completion:
         """Return what came so far."""
@@ -162,13 +219,18 @@ class CompletionBuilder:
             finish_reason=self.finish_reason,
             usage=self.usage,
             model=self._model,
+            thoughts=tuple(self._thoughts),
+            logprobs=tuple(self._logprobs),
+            warnings=tuple(self._warnings),
+            extras=dict(self._extras),
+            provenance=self.provenance,
         )
 
 
 def as_deltas(completion: Completion) -> tuple[Delta, ...]:
     """Split a whole answer into deltas that add up to it again."""
     calls = tuple(
-        ToolCallDelta(index, call.id, call.name, call.arguments)
+        ToolCallDelta(index, call.id, call.name, call.arguments, call.signature)
         for index, call in enumerate(completion.tool_calls)
     )
     return (
@@ -178,6 +240,14 @@ def as_deltas(completion: Completion) -> tuple[Delta, ...]:
             reasoning=completion.reasoning,
             refusal=completion.refusal,
             model=completion.model,
+            logprobs=completion.logprobs,
+            warnings=completion.warnings,
+            extras=completion.extras,
         ),
-        Delta(finish_reason=completion.finish_reason, usage=completion.usage),
+        *(Delta(thought=thought) for thought in completion.thoughts),
+        Delta(
+            finish_reason=completion.finish_reason,
+            usage=completion.usage,
+            provenance=completion.provenance,
+        ),
     )

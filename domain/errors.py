@@ -131,6 +131,8 @@ class PortError(TollkeeperError):
         adapter: the adapter's name, such as ``"openai"``.
         ambiguous: whether the provider may have done (and billed) the work all the same.
         retry_after: how long the provider asks to wait, where it said so.
+        provider_code: the provider's own code or type for it, as it sent it; empty if none.
+        status: the HTTP status that the provider answered with; None if there was none.
     """
 
     default_code = "port_error"
@@ -145,12 +147,18 @@ class PortError(TollkeeperError):
         ambiguous: bool = False,
         retry_after: timedelta | None = None,
         code: str | None = None,
+        provider_code: str = "",
+        status: int | None = None,
     ) -> None:
         super().__init__(public_message, code=code)
         self.port = port
         self.adapter = adapter
         self.ambiguous = ambiguous
         self.retry_after = retry_after
+        self.provider_code = provider_code
+        self.status = status
+        self.partial: Any = None
+        """What came before a stream broke, a ``Completion``; None for everything else."""
 
 
 class Unavailable(PortError):

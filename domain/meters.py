@@ -18,6 +18,8 @@ class Meter(StrEnum):
     OUTPUT_AUDIO_TOKENS = "output_audio_tokens"
     AUDIO_MILLISECONDS = "audio_milliseconds"
     """Recorded sound, in thousandths of a second so that it stays a whole number."""
+    CACHED_ANSWERS = "cached_answers"
+    """Answers that were given again without asking a provider; they cost nothing."""
 
 
 INPUT_POOLS = (
@@ -36,3 +38,5 @@ class Provenance(StrEnum):
     """The provider said it."""
     ESTIMATED = "estimated"
     """The provider did not say; we counted what we saw."""
+    MISSING = "missing"
+    """Nobody knows: the request failed before anything could be counted."""

@@ -7,8 +7,10 @@ the number of tokens from above; English text has about four bytes a token.
 import json
 from collections.abc import Iterable
 
-from tollkeeper.domain.chat import ChatRequest, ImagePart, JsonSchema, Message
+from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion, TokenUsage
+from tollkeeper.domain.messages import ImagePart, Message
+from tollkeeper.domain.tools import JsonSchema
 
 TOKENS_AROUND_A_MESSAGE = 8
 """What a provider's template adds to each message, generously."""

@@ -38,6 +38,8 @@ class UsageEvent:
     charge: Money
     price_id: str
     occurred_at: datetime
+    attempt: int = 1
+    """Which request of the call was measured, counted from 1."""
 
     def same_measurement(self, other: "UsageEvent") -> bool:
         """Whether *other* says the same but for the time at which it says so."""
@@ -63,6 +65,7 @@ def rate_usage(
     model: str,
     provenance: Provenance,
     at: datetime,
+    attempt: int = 1,
 ) -> tuple[UsageEvent, ...]:
     """Turn measured *quantities* into priced usage events, one for each meter that is not zero.
 
@@ -92,6 +95,7 @@ def rate_usage(
                 charge=price.of(quantity, markup_bps=markup_bps) if price and markup_bps else cost,
                 price_id=price_id,
                 occurred_at=at,
+                attempt=attempt,
             )
         )
     return tuple(events)

@@ -8,9 +8,9 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from tollkeeper.application.chat_call import ChatOptions
 from tollkeeper.application.stream_completion import CompletionStream
-from tollkeeper.domain.chat import Message
 from tollkeeper.domain.completions import Completion, Delta, Receipt
 from tollkeeper.domain.errors import Conflict
+from tollkeeper.domain.messages import Message
 from tollkeeper.domain.principals import Principal
 from tollkeeper.domain.secret import Secret
 from tollkeeper.infra.bootstrap import Lent, open_tollkeeper

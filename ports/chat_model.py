@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion, Delta
+from tollkeeper.domain.credentials import Credential
 
 
 @runtime_checkable
@@ -22,13 +23,21 @@ class ChatModel(Protocol):
     * CorruptResponse: the answer breaks the format or ends before it is complete;
     * Unsupported: the adapter cannot express the request; nothing was sent.
 
-    Cancelling either, or closing the stream, closes the connection to the provider.
+    A *credential* stands in for the adapter's own for this one call. One that is bound to
+    another provider or base URL raises CredentialsRefused (code ``credential_bound_elsewhere``)
+    before anything is sent. Parameters that the model or the provider cannot take are treated as
+    :func:`tollkeeper.domain.quirks.adapt` says. Cancelling either, or closing the stream, closes
+    the connection to the provider.
     """
 
-    async def complete(self, request: ChatRequest) -> Completion:
+    async def complete(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> Completion:
         """Ask for a whole answer; its ``finish_reason`` is always set."""
 
-    def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+    def stream(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> AsyncIterator[Delta]:
         """Ask for an answer in pieces; the request goes out with the first ``anext``.
 
         A stream ends normally only after a delta with a ``finish_reason``; anything else is an

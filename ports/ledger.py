@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.ledger import Balance, Entry, Hold
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.usage import UsageEvent
@@ -81,8 +82,12 @@ class Ledger(Protocol):
         usage: Sequence[UsageEvent],
         entry_id: str,
         at: datetime,
+        attempts: Sequence[Attempt] = (),
     ) -> Entry:
         """Take *amount* for the hold, give the rest back, and log *usage*, in one step.
+
+        *attempts* are logged in the same step; they are no argument for idempotency, and those
+        that are logged already are passed over.
 
         The entry bears the hold's purpose as its description.
         *amount* may exceed the hold, and the account's credit: the balance may turn negative.
@@ -99,8 +104,12 @@ class Ledger(Protocol):
                 is not the account's.
         """
 
-    async def release(self, *, hold_id: str, at: datetime) -> Hold:
+    async def release(
+        self, *, hold_id: str, at: datetime, attempts: Sequence[Attempt] = ()
+    ) -> Hold:
         """Give the whole hold back; one released or expired already is returned as it is.
+
+        *attempts* are logged in the same step, as with a capture.
 
         Raises:
             NotFound: no such hold.

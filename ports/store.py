@@ -1,7 +1,8 @@
-"""The five ports that share one durable store."""
+"""The six ports that share one durable store."""
 
 from typing import Protocol, runtime_checkable
 
+from tollkeeper.ports.attempt_log import AttemptLog
 from tollkeeper.ports.audit_log import AuditLog
 from tollkeeper.ports.key_store import KeyStore
 from tollkeeper.ports.ledger import Ledger
@@ -32,3 +33,7 @@ class Store(Protocol):
     @property
     def audit_log(self) -> AuditLog:
         """Who changed what."""
+
+    @property
+    def attempt_log(self) -> AttemptLog:
+        """What was asked of providers; the ledger appends to it."""

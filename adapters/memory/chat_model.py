@@ -10,6 +10,7 @@ from tollkeeper.domain.completions import (
     FinishReason,
     TokenUsage,
 )
+from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import CorruptResponse
 
 Item = Delta | Exception | Callable[[], Awaitable[object]]
@@ -33,22 +34,29 @@ class MemoryChatModel:
         self._answers = [answer if callable(answer) else tuple(answer) for answer in answers]
         self.requests: list[ChatRequest] = []
         """What was asked, the oldest first."""
+        self.credentials: list[Credential | None] = []
+        """What each request was given to authenticate with."""
         self.abandoned: list[ChatRequest] = []
         """Of these, the ones whose caller left before the answer had ended."""
 
-    async def complete(self, request: ChatRequest) -> Completion:
+    async def complete(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> Completion:
         """Play the next answer as a whole."""
         builder = CompletionBuilder()
-        async for delta in self.stream(request):
+        async for delta in self.stream(request, credential=credential):
             builder.add(delta)
         return builder.build()
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
+    async def stream(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> AsyncGenerator[Delta, None]:
         """Play the next answer in its pieces."""
         answer: Answer = HELLO
         if self._answers:
             answer = self._answers[min(len(self.requests), len(self._answers) - 1)]
         self.requests.append(request)
+        self.credentials.append(credential)
         finished, left_early = False, True
         try:
             for item in answer(request) if callable(answer) else answer:

@@ -10,6 +10,7 @@ from tollkeeper.adapters.offline.behaviour import Behaviour, behaviour_of, break
 from tollkeeper.adapters.offline.script import script_for
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion, CompletionBuilder, Delta
+from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import ConfigurationError
 from tollkeeper.domain.secret import Secret
 
@@ -56,14 +57,18 @@ class OfflineChatModel:
         delay = timedelta(milliseconds=numbers.get("delay_ms", 0))
         return cls(delay=delay, break_after=numbers.get("break_after"))
 
-    async def complete(self, request: ChatRequest) -> Completion:
+    async def complete(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> Completion:
         """Say the whole answer, after as long as its words take."""
         builder = CompletionBuilder()
         async for delta in self.stream(request):
             builder.add(delta)
         return builder.build()
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
+    async def stream(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> AsyncGenerator[Delta, None]:
         """Say the answer word by word."""
         behaviour = behaviour_of(request.model, self._usual)
         delay = behaviour.delay.total_seconds()

@@ -9,9 +9,11 @@ from attrs import frozen
 
 from tollkeeper.adapters.offline.behaviour import ADAPTER, PORT
 from tollkeeper.adapters.offline.instances import instance_of
-from tollkeeper.domain.chat import ChatRequest, ImagePart, JsonSchema, Message, Role, Tool
+from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Delta, FinishReason, TokenUsage, ToolCallDelta
 from tollkeeper.domain.errors import Rejected
+from tollkeeper.domain.messages import ImagePart, Message, Role
+from tollkeeper.domain.tools import JsonSchema, Tool
 
 _PIECE = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")
 _WORD = re.compile(r"\w+")

@@ -25,6 +25,7 @@ from tollkeeper.adapters.openai.options import (
 from tollkeeper.adapters.openai.stream_decoder import StreamDecoder
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion, Delta, as_deltas
+from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import PortError, TollkeeperError
 from tollkeeper.domain.secret import Secret
 
@@ -110,7 +111,9 @@ class OpenaiChatModel:
         """Close all connections."""
         await self._connections.close()
 
-    async def complete(self, request: ChatRequest) -> Completion:
+    async def complete(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> Completion:
         """Ask for a whole answer."""
         body = self._encode(request, stream=False)
         async with self._connections.request(
@@ -118,7 +121,9 @@ class OpenaiChatModel:
         ) as answer:
             return await self._whole(answer)
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
+    async def stream(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> AsyncGenerator[Delta, None]:
         """Ask for an answer in pieces."""
         body = self._encode(request, stream=True)
         # No timeout and no cancel scope is held across a yield: each anext may come from

@@ -11,8 +11,8 @@ import msgspec
 
 from tollkeeper.adapters.openai.faults import ProviderFault, corrupt, fault_of
 from tollkeeper.adapters.openai.usage import decode_usage
-from tollkeeper.domain.chat import ToolCall
 from tollkeeper.domain.completions import Completion, Delta, FinishReason, ToolCallDelta
+from tollkeeper.domain.messages import ToolCall
 
 _NULL = msgspec.Raw(b"null")
 

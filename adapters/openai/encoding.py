@@ -9,18 +9,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from tollkeeper.domain.chat import (
-    ChatRequest,
-    ImagePart,
-    JsonSchema,
-    Message,
-    Part,
-    Role,
-    TextPart,
-    Tool,
-    ToolCall,
-)
+from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.errors import InvalidRequest, Unsupported
+from tollkeeper.domain.messages import ImagePart, Message, Part, Role, TextPart, ToolCall
+from tollkeeper.domain.tools import JsonSchema, Tool
 
 MaxTokensField = Literal["max_tokens", "max_completion_tokens"]
 

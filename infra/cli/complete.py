@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tollkeeper.domain.chat import Message, system, user
 from tollkeeper.domain.completions import Completion, FinishReason
 from tollkeeper.domain.errors import InvalidRequest, TollkeeperError
+from tollkeeper.domain.messages import Message, system, user
 from tollkeeper.infra.cli.documents import of_completion
 from tollkeeper.infra.cli.output import note, print_json, write, write_text
 from tollkeeper.infra.cli.paying import (

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tollkeeper.domain.chat import Tool, user
 from tollkeeper.domain.completions import Receipt
 from tollkeeper.domain.errors import ConfigurationError, DomainError, InvalidRequest
+from tollkeeper.domain.messages import user
 from tollkeeper.domain.meters import Meter
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.principals import Principal
+from tollkeeper.domain.tools import Tool
 from tollkeeper.infra.cli.masking import masked
 from tollkeeper.infra.cli.output import say, write
 from tollkeeper.infra.cli.session import Chosen, load_settings, with_tollkeeper

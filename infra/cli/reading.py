@@ -4,8 +4,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tollkeeper.domain.chat import ImagePart
 from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.messages import ImagePart
 from tollkeeper.infra.durations import parse_duration
 
 STDIN = "-"

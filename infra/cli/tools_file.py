@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from tollkeeper.domain.chat import Tool
 from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.tools import Tool
 from tollkeeper.infra.cli.reading import checked_encodable, read_text
 
 _FIELDS = {"name", "description", "parameters", "strict"}

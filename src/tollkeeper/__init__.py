@@ -12,18 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tollkeeper.application.stream_completion import CompletionStream
     from tollkeeper.domain.api_keys import IssuedKey
-    from tollkeeper.domain.chat import (
-        ImagePart,
-        JsonSchema,
-        Message,
-        TextPart,
-        Tool,
-        ToolCall,
-        assistant,
-        system,
-        tool_result,
-        user,
-    )
     from tollkeeper.domain.completions import Completion, Delta, FinishReason, Receipt, TokenUsage
     from tollkeeper.domain.errors import (
         ConfigurationError,
@@ -42,12 +30,27 @@ if TYPE_CHECKING:
         Unsupported,
     )
     from tollkeeper.domain.ledger import Balance, Entry
+    from tollkeeper.domain.messages import (
+        AudioPart,
+        FilePart,
+        ImagePart,
+        Message,
+        ReasoningPart,
+        TextPart,
+        ToolCall,
+        assistant,
+        system,
+        tool_result,
+        user,
+    )
     from tollkeeper.domain.meters import Meter, Provenance
     from tollkeeper.domain.money import Money
     from tollkeeper.domain.plans import Plan
     from tollkeeper.domain.principals import Principal
+    from tollkeeper.domain.prompt_cache import PromptCache
     from tollkeeper.domain.rate_limits import RateLimit
     from tollkeeper.domain.secret import Secret
+    from tollkeeper.domain.tools import JsonSchema, Tool
     from tollkeeper.domain.transcripts import Transcript
     from tollkeeper.domain.usage import UsageReport
     from tollkeeper.infra.bootstrap import open_tollkeeper
@@ -58,18 +61,6 @@ if TYPE_CHECKING:
 _HOMES = {
     "application.stream_completion": ("CompletionStream",),
     "domain.api_keys": ("IssuedKey",),
-    "domain.chat": (
-        "ImagePart",
-        "JsonSchema",
-        "Message",
-        "TextPart",
-        "Tool",
-        "ToolCall",
-        "assistant",
-        "system",
-        "tool_result",
-        "user",
-    ),
     "domain.completions": ("Completion", "Delta", "FinishReason", "Receipt", "TokenUsage"),
     "domain.errors": (
         "ConfigurationError",
@@ -88,12 +79,27 @@ _HOMES = {
         "Unsupported",
     ),
     "domain.ledger": ("Balance", "Entry"),
+    "domain.messages": (
+        "AudioPart",
+        "FilePart",
+        "ImagePart",
+        "Message",
+        "ReasoningPart",
+        "TextPart",
+        "ToolCall",
+        "assistant",
+        "system",
+        "tool_result",
+        "user",
+    ),
     "domain.meters": ("Meter", "Provenance"),
     "domain.money": ("Money",),
     "domain.plans": ("Plan",),
     "domain.principals": ("Principal",),
     "domain.rate_limits": ("RateLimit",),
+    "domain.prompt_cache": ("PromptCache",),
     "domain.secret": ("Secret",),
+    "domain.tools": ("JsonSchema", "Tool"),
     "domain.transcripts": ("Transcript",),
     "domain.usage": ("UsageReport",),
     "infra.bootstrap": ("open_tollkeeper",),
@@ -104,6 +110,7 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AudioPart",
     "Balance",
     "Completion",
     "CompletionStream",
@@ -112,6 +119,7 @@ __all__ = [
     "Delta",
     "DomainError",
     "Entry",
+    "FilePart",
     "FinishReason",
     "IdempotencyConflict",
     "ImagePart",
@@ -127,10 +135,12 @@ __all__ = [
     "Plan",
     "PortError",
     "Principal",
+    "PromptCache",
     "Provenance",
     "QuotaExceeded",
     "RateLimit",
     "RateLimited",
+    "ReasoningPart",
     "Receipt",
     "Secret",
     "Settings",

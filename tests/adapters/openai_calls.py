@@ -5,11 +5,12 @@ from typing import Any
 
 from tests.servers.openai_plays import SECRET_WORDS
 from tollkeeper.adapters.openai.chat_model import OpenaiChatModel
-from tollkeeper.domain.chat import ChatRequest, user
+from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion, CompletionBuilder
 from tollkeeper.domain.errors import (
     TollkeeperError,
 )
+from tollkeeper.domain.messages import user
 
 KEY = "sk-a-secret-that-nobody-sees"
 

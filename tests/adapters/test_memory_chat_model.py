@@ -7,9 +7,10 @@ import pytest
 from tests.kit.broken_chat_models import obedient
 from tollkeeper.adapters.memory.chat_model import MemoryChatModel
 from tollkeeper.contracts.chat_model import ChatModelContract
-from tollkeeper.domain.chat import ChatRequest, user
+from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Delta, FinishReason
 from tollkeeper.domain.errors import CorruptResponse, Unavailable
+from tollkeeper.domain.messages import user
 
 pytestmark = pytest.mark.anyio
 

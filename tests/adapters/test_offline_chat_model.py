@@ -10,17 +10,7 @@ import pytest
 from tollkeeper.adapters.offline.behaviour import FAILURES
 from tollkeeper.adapters.offline.chat_model import OfflineChatModel
 from tollkeeper.contracts.chat_model import ChatModelContract
-from tollkeeper.domain.chat import (
-    ChatRequest,
-    ImagePart,
-    JsonSchema,
-    Message,
-    Tool,
-    assistant,
-    system,
-    tool_result,
-    user,
-)
+from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import CompletionBuilder, Delta, FinishReason, TokenUsage
 from tollkeeper.domain.errors import (
     ConfigurationError,
@@ -28,7 +18,9 @@ from tollkeeper.domain.errors import (
     Throttled,
     Unavailable,
 )
+from tollkeeper.domain.messages import ImagePart, Message, assistant, system, tool_result, user
 from tollkeeper.domain.secret import Secret
+from tollkeeper.domain.tools import JsonSchema, Tool
 
 pytestmark = pytest.mark.anyio
 

@@ -10,16 +10,13 @@ from hypothesis import strategies as st
 from tollkeeper.adapters.offline.chat_model import OfflineChatModel
 from tollkeeper.adapters.offline.instances import instance_of
 from tollkeeper.adapters.offline.script import pieces_of
-from tollkeeper.domain.chat import (
-    ChatRequest,
-    JsonSchema,
-    Tool,
-    user,
-)
+from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.errors import (
     PortError,
     Rejected,
 )
+from tollkeeper.domain.messages import user
+from tollkeeper.domain.tools import JsonSchema, Tool
 
 pytestmark = pytest.mark.anyio
 

@@ -11,12 +11,12 @@ from tests.servers.openai_plays import PLAYS
 from tests.servers.openai_server import OpenaiServer, openai_server
 from tollkeeper.adapters.openai.chat_model import OpenaiChatModel
 from tollkeeper.contracts.chat_model import ChatModelContract
-from tollkeeper.domain.chat import Tool
 from tollkeeper.domain.errors import (
     CredentialsRefused,
     Unavailable,
 )
 from tollkeeper.domain.secret import Secret
+from tollkeeper.domain.tools import Tool
 
 pytestmark = pytest.mark.anyio
 

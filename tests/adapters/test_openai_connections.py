@@ -13,7 +13,7 @@ from tests.adapters.openai_calls import asking_for as asking
 from tests.adapters.openai_calls import streamed
 from tests.servers.openai_server import OpenaiServer, openai_server
 from tollkeeper.adapters.openai.chat_model import OpenaiChatModel
-from tollkeeper.domain.chat import ChatRequest, ImagePart, user
+from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.errors import (
     ConfigurationError,
     CorruptResponse,
@@ -22,6 +22,7 @@ from tollkeeper.domain.errors import (
     Timeout,
     Unsupported,
 )
+from tollkeeper.domain.messages import ImagePart, user
 from tollkeeper.domain.secret import Secret
 
 pytestmark = pytest.mark.anyio
@@ -164,7 +165,8 @@ def test_the_environment_gives_neither_key_nor_proxy_nor_address(server: OpenaiS
     script = """
 import asyncio, sys
 from tollkeeper.adapters.openai.chat_model import OpenaiChatModel
-from tollkeeper.domain.chat import ChatRequest, user
+from tollkeeper.domain.chat import ChatRequest
+from tollkeeper.domain.messages import user
 async def main():
     async with OpenaiChatModel(sys.argv[1]) as model:
         print((await model.complete(ChatRequest("echo", (user("Hello"),), 5))).text)

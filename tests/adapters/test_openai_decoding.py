@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 
 from tollkeeper.adapters.openai.decoding import decode_completion, decode_delta
 from tollkeeper.adapters.openai.faults import ProviderFault
-from tollkeeper.domain.chat import (
-    ToolCall,
-)
 from tollkeeper.domain.completions import Completion, Delta, FinishReason, ToolCallDelta
 from tollkeeper.domain.errors import CorruptResponse
+from tollkeeper.domain.messages import ToolCall
 
 
 def a_body(message: Mapping[str, Any] | None = None, **choice: Any) -> bytes:

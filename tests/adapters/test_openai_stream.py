@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from tests.servers.openai_answers import call_chunks, chunk, event
 from tollkeeper.adapters.openai.sse import EventSplitter
 from tollkeeper.adapters.openai.stream_decoder import StreamDecoder
-from tollkeeper.domain.chat import ToolCall
 from tollkeeper.domain.completions import (
     Completion,
     CompletionBuilder,
@@ -28,6 +27,7 @@ from tollkeeper.domain.errors import (
     TollkeeperError,
     Unavailable,
 )
+from tollkeeper.domain.messages import ToolCall
 
 DONE = b"data: [DONE]\n\n"
 USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}

@@ -11,22 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollkeeper.adapters.openai.encoding import OUT_OF_REACH, encode_request
-from tollkeeper.domain.chat import (
-    ChatRequest,
+from tollkeeper.domain.chat import ChatRequest
+from tollkeeper.domain.errors import InvalidRequest, Unsupported
+from tollkeeper.domain.messages import (
     ImagePart,
-    JsonSchema,
     Message,
     Part,
     Role,
     TextPart,
-    Tool,
     ToolCall,
     assistant,
     system,
     tool_result,
     user,
 )
-from tollkeeper.domain.errors import InvalidRequest, Unsupported
+from tollkeeper.domain.tools import JsonSchema, Tool
 
 REQUEST = ChatRequest("m", (user("Hello"),), 16)
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
-from tollkeeper.domain.chat import ChatRequest, Message, Tool, user
+from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion, CompletionBuilder, Delta
+from tollkeeper.domain.messages import Message, user
+from tollkeeper.domain.tools import Tool
 
 WEATHER = Tool(
     name="get_weather",

@@ -20,9 +20,10 @@ from tollkeeper.contracts.chat_calls import (
     within,
 )
 from tollkeeper.contracts.contract import Contract
-from tollkeeper.domain.chat import JsonSchema, assistant, system, tool_result, user
 from tollkeeper.domain.completions import Completion, Delta
 from tollkeeper.domain.errors import NotFound, Rejected, Unsupported
+from tollkeeper.domain.messages import assistant, system, tool_result, user
+from tollkeeper.domain.tools import JsonSchema
 from tollkeeper.ports.chat_model import ChatModel
 
 

@@ -7,7 +7,7 @@ import anyio
 import attrs
 
 from tollkeeper.adapters.memory.chat_model import Item, MemoryChatModel
-from tollkeeper.domain.chat import ChatRequest, JsonSchema, Role
+from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import (
     Completion,
     Delta,
@@ -16,6 +16,8 @@ from tollkeeper.domain.completions import (
     ToolCallDelta,
 )
 from tollkeeper.domain.errors import NotFound, Unavailable
+from tollkeeper.domain.messages import Role
+from tollkeeper.domain.tools import JsonSchema
 
 
 def obedient(request: ChatRequest) -> Iterable[Item]:

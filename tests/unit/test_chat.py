@@ -9,21 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollkeeper.domain.chat import (
-    ChatRequest,
+from tollkeeper.domain.chat import ChatRequest
+from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.messages import (
     ImagePart,
-    JsonSchema,
     Message,
     Role,
     TextPart,
-    Tool,
     ToolCall,
     assistant,
     system,
     tool_result,
     user,
 )
-from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.tools import JsonSchema, Tool
 
 HALF_A_PAIR = "\ud83d"
 CALL = ToolCall("call-1", "weather", '{"city": "Oslo"}')

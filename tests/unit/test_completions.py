@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollkeeper.domain.chat import ToolCall
 from tollkeeper.domain.completions import (
     Completion,
     CompletionBuilder,
@@ -15,6 +14,7 @@ from tollkeeper.domain.completions import (
     as_deltas,
 )
 from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.messages import ToolCall
 from tollkeeper.domain.meters import Meter
 
 COUNTS = st.integers(0, 10**6)

@@ -6,22 +6,21 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollkeeper.domain.chat import (
-    ChatRequest,
+from tollkeeper.domain.chat import ChatRequest
+from tollkeeper.domain.completions import Completion
+from tollkeeper.domain.messages import (
     ImagePart,
-    JsonSchema,
     Message,
     TextPart,
-    Tool,
     ToolCall,
     assistant,
     system,
     tool_result,
     user,
 )
-from tollkeeper.domain.completions import Completion
 from tollkeeper.domain.meters import INPUT_POOLS, OUTPUT_POOLS
 from tollkeeper.domain.token_counts import bound_input_tokens, estimate_usage
+from tollkeeper.domain.tools import JsonSchema, Tool
 
 TEXTS = st.text(max_size=60)
 CALLS = st.lists(st.builds(ToolCall, TEXTS, TEXTS, TEXTS), max_size=3)

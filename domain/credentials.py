@@ -1,0 +1,52 @@
+"""Credentials: a provider's secret, bound to the one place where it may be sent."""
+
+from attrs import field, frozen
+
+from tollkeeper.domain.errors import CredentialsRefused, InvalidRequest
+from tollkeeper.domain.secret import Secret
+
+
+@frozen
+class Credential:
+    """The *secret* for *provider* at *base_url*; no adapter of another place will send it.
+
+    *label* names it in records (``default``, ``pool-2``, ``tenant``); it is no secret.
+    """
+
+    provider: str
+    base_url: str
+    secret: Secret = field(repr=False)
+    label: str = "tenant"
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.secret, Secret) or not self.secret.reveal():
+            raise InvalidRequest(
+                f"the credential for {self.provider} is empty: give the tenant's key as a Secret",
+                code="empty_credential",
+            )
+        text = self.secret.reveal()
+        if not all("!" <= character <= "~" for character in text):
+            raise InvalidRequest(
+                f"the credential for {self.provider} holds blanks, line ends or characters beyond "
+                "ASCII: copy it again",
+                code="invalid_credential",
+            )
+        if not self.provider or not self.base_url:
+            raise InvalidRequest("a credential is bound to a provider and its base URL")
+
+    def revealed_to(self, *, provider: str, base_url: str, adapter: str) -> str:
+        """Return the secret's text for a request to *base_url* of *provider*.
+
+        Raises:
+            CredentialsRefused: it is bound to another place (code ``credential_bound_elsewhere``);
+                nothing may be sent.
+        """
+        if (self.provider, self.base_url.rstrip("/")) != (provider, base_url.rstrip("/")):
+            raise CredentialsRefused(
+                f"the credential is bound to {self.provider} at {self.base_url}; it is not sent "
+                f"to {provider} at {base_url}",
+                port="chat_model",
+                adapter=adapter,
+                code="credential_bound_elsewhere",
+            )
+        return self.secret.reveal()
