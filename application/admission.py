@@ -8,6 +8,7 @@ from attrs import frozen
 from tollkeeper.application.policy import Policy
 from tollkeeper.domain.errors import InvalidRequest, RateLimited
 from tollkeeper.domain.meters import Meter, Provenance
+from tollkeeper.domain.money import Money
 from tollkeeper.domain.plans import Plan
 from tollkeeper.domain.prices import ModelPrices, PriceBook
 from tollkeeper.domain.principals import Principal
@@ -34,8 +35,18 @@ class Admission:
     plan: Plan
     prices: ModelPrices
 
+    def worst_case(self, bounds: Mapping[Meter, int]) -> Money:
+        """Return the most that the account may be charged for what *bounds* allow."""
+        return self.prices.worst_case(bounds, markup_bps=self.plan.markup_bps)
+
     def rate(
-        self, quantities: Mapping[Meter, int], *, call_id: str, provenance: Provenance, at: datetime
+        self,
+        quantities: Mapping[Meter, int],
+        *,
+        call_id: str,
+        provenance: Provenance,
+        at: datetime,
+        attempt: int = 1,
     ) -> tuple[UsageEvent, ...]:
         """Price what the call measured."""
         return rate_usage(
@@ -49,6 +60,7 @@ class Admission:
             model=self.model,
             provenance=provenance,
             at=at,
+            attempt=attempt,
         )
 
 
@@ -71,12 +83,30 @@ class Admissions:
             InvalidRequest: *principal* is no Principal.
             Unsupported: the model has no price, or none for one of *meters*.
         """
-        _checked_principal(principal)
-        at = self.clock.now()
-        plan = await self.plan_store.plan_of(principal.account, at=at) or self.policy.default_plan
-        prices = self.prices.prices_of(model, at=at)
+        plan = await self.plan_of(principal)
+        prices = self.prices.prices_of(model, at=self.clock.now())
         prices.require(*meters)
         return Admission(principal, operation, model, plan, prices)
+
+    def permitted(self, principal: Principal, operation: str) -> Principal:
+        """Return *principal*, whose scopes must include *operation*.
+
+        Raises:
+            InvalidRequest: it is no Principal.
+            PermissionDenied: the scope is missing.
+        """
+        _checked_principal(principal).require(operation)
+        return principal
+
+    async def plan_of(self, principal: Principal) -> Plan:
+        """Return the plan that the principal's account has now.
+
+        Raises:
+            InvalidRequest: *principal* is no Principal.
+        """
+        _checked_principal(principal)
+        at = self.clock.now()
+        return await self.plan_store.plan_of(principal.account, at=at) or self.policy.default_plan
 
     async def admit(
         self, principal: Principal, *, operation: str, model: str, meters: Iterable[Meter]
@@ -89,20 +119,50 @@ class Admissions:
             Unsupported: the model has no price, or none for one of *meters*.
             RateLimited: the account's plan allows no further call yet.
         """
-        _checked_principal(principal).require(operation)
-        at = self.clock.now()
-        plan = await self.plan_store.plan_of(principal.account, at=at) or self.policy.default_plan
-        plan.require(operation=operation, model=model)
-        prices = self.prices.prices_of(model, at=at)
-        prices.require(*meters)
-        admission = Admission(principal, operation, model, plan, prices)
-        if plan.rate_limit is not None:
-            asked = RateRequest(bucket=f"account:{principal.account}", limit=plan.rate_limit)
-            decision = await self.rate_limiter.take([asked])
-            if not decision.allowed:
-                seconds = max(1, -(-decision.retry_after // timedelta(seconds=1)))
-                raise RateLimited(
-                    f"the plan {plan.name} allows {plan.rate_limit}; try again in {seconds} s",
-                    retry_after=decision.retry_after,
-                )
+        self.permitted(principal, operation)
+        plan = await self.plan_of(principal)
+        admission = self.admission(
+            principal, plan, operation=operation, model=model, priced_as=model, meters=meters
+        )
+        await self.count(admission)
         return admission
+
+    def admission(
+        self,
+        principal: Principal,
+        plan: Plan,
+        *,
+        operation: str,
+        model: str,
+        priced_as: str,
+        meters: Iterable[Meter],
+    ) -> Admission:
+        """Check that *plan* includes *model*, which the price book has as *priced_as*.
+
+        Raises:
+            PermissionDenied: it does not.
+            Unsupported: the model has no price, or none for one of *meters*.
+        """
+        plan.require(operation=operation, model=model)
+        prices = self.prices.prices_of(priced_as, at=self.clock.now())
+        prices.require(*meters)
+        return Admission(principal, operation, model, plan, prices)
+
+    async def count(self, admission: Admission) -> None:
+        """Count the call against the rate limit of the account's plan.
+
+        Raises:
+            RateLimited: it allows no further call yet.
+        """
+        plan = admission.plan
+        if plan.rate_limit is None:
+            return
+        bucket = f"account:{admission.principal.account}"
+        asked = RateRequest(bucket=bucket, limit=plan.rate_limit)
+        decision = await self.rate_limiter.take([asked])
+        if not decision.allowed:
+            seconds = max(1, -(-decision.retry_after // timedelta(seconds=1)))
+            raise RateLimited(
+                f"the plan {plan.name} allows {plan.rate_limit}; try again in {seconds} s",
+                retry_after=decision.retry_after,
+            )

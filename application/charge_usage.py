@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from tollkeeper.application.admission import Admissions
-from tollkeeper.application.metered_call import MeteredCalls
+from tollkeeper.application.metered_calls import MeteredCalls
 from tollkeeper.domain.checks import (
     checked_account,
     checked_idempotency_key,

@@ -1,52 +1,34 @@
-"""What completing and streaming have in common: everything up to the model itself."""
+"""A completion on its way: what is asked, which models may answer, and what it is worth."""
 
+import asyncio
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING
 
 import attrs
-from attrs import frozen
+from attrs import define, frozen
 
-from tollkeeper.application.admission import Admissions
-from tollkeeper.application.metered_call import MeteredCall, MeteredCalls
-from tollkeeper.application.providers import Providers
+from tollkeeper.application.admission import Admission
+from tollkeeper.application.asking import Asked, Choice
+from tollkeeper.application.chat_options import ChatOptions
+from tollkeeper.application.chat_requests import request_along
+from tollkeeper.application.metered_call import MeteredCall
+from tollkeeper.application.policy import Policy
+from tollkeeper.application.routes import Route
+from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.checks import checked_duration
 from tollkeeper.domain.completions import Completion, TokenUsage
+from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import InvalidRequest
-from tollkeeper.domain.messages import Message
 from tollkeeper.domain.meters import Meter, Provenance
-from tollkeeper.domain.principals import Principal
-from tollkeeper.domain.token_counts import bound_input_tokens, estimate_usage
-from tollkeeper.domain.tools import ResponseFormat, Tool, ToolChoice
+from tollkeeper.domain.token_counts import estimate_usage
 from tollkeeper.ports.chat_model import ChatModel
 
 if TYPE_CHECKING:
     from attrs import AttrsInstance
-
-OPERATION = "chat:complete"
-
-
-class ChatOptions(TypedDict, total=False):
-    """What may be asked of a completion beside its messages; see ChatRequest for each.
-
-    *timeout* bounds the whole call; *idempotency_key* makes it charged once at most.
-    """
-
-    max_tokens: int | None
-    temperature: float | None
-    top_p: float | None
-    stop: Sequence[str]
-    seed: int | None
-    tools: Sequence[Tool]
-    tool_choice: ToolChoice | str
-    response_format: ResponseFormat
-    extra: Mapping[str, Any]
-    idempotency_key: str | None
-    timeout: timedelta | None
-
 
 _MOST_TOKENS = 10**9
 """No call reads or writes more in any pool; a report of more is a fault of the provider's."""
@@ -58,7 +40,9 @@ def fingerprint(request: "AttrsInstance") -> str:
     return hashlib.sha256(asked.encode()).hexdigest()
 
 
-def _digest_of_bytes(value: object) -> str:
+def _digest_of_bytes(value: object) -> object:
+    if isinstance(value, frozenset):
+        return sorted(value)
     return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else repr(value)
 
 
@@ -69,70 +53,110 @@ def measured(request: ChatRequest, answer: Completion) -> tuple[TokenUsage, Prov
     return estimate_usage(request, answer), Provenance.ESTIMATED
 
 
-@frozen
-class ChatCall:
-    """A completion that is paid for and may now be made."""
+def checked_timeout(given: timedelta | None, policy: Policy) -> timedelta:
+    """Return how long the whole call may take.
 
-    chat_model: ChatModel
+    Raises:
+        InvalidRequest: *given* is no duration, or longer than the settings allow.
+    """
+    if given is None:
+        return policy.call_timeout
+    checked_duration(given, field="timeout", shortest=timedelta(milliseconds=1))
+    if given > policy.call_timeout:
+        raise InvalidRequest(f"timeout is at most {policy.call_timeout} (call_timeout)")
+    return given
+
+
+def by_provider(credentials: Sequence[Credential] | None) -> Mapping[str, Credential] | None:
+    """Return the caller's own credentials by provider.
+
+    Raises:
+        InvalidRequest: they are no list of Credentials.
+    """
+    if not credentials:
+        return None
+    if not all(isinstance(each, Credential) for each in credentials):
+        raise InvalidRequest("credentials are made with tk.bind_credential()")
+    return {each.provider: each for each in credentials}
+
+
+@frozen(eq=False)
+class AdmittedChat:
+    """A completion that the account may have; nothing is set aside for it yet.
+
+    *choices* are the models that may answer, in order, *larger* and *unfiltered* those for a
+    request that the first refuses for its length or content.
+    """
+
     request: ChatRequest
-    metered: MeteredCall
+    choices: tuple[Choice[ChatModel], ...]
+    larger: tuple[Choice[ChatModel], ...]
+    unfiltered: tuple[Choice[ChatModel], ...]
     timeout: timedelta
-    keep_answer: bool
+    options: ChatOptions
+
+    @property
+    def admission(self) -> Admission:
+        """The admission of the model that was asked for."""
+        return self.choices[0].admission
+
+    @property
+    def may_be_kept(self) -> bool:
+        """Whether an answer to an earlier question of the same words will do."""
+        return self.options.get("cache", True) and self.options.get("idempotency_key") is None
+
+    def all_choices(self) -> Iterable[Choice[ChatModel]]:
+        """Return every model that may answer."""
+        yield from self.choices
+        yield from self.larger
+        yield from self.unfiltered
 
 
-@frozen
-class ChatCalls:
-    """Checks a completion, finds its model and places its hold."""
+@define(eq=False)
+class ChatCall:
+    """A completion whose hold is placed, and which may now be made."""
 
-    chat_models: Providers[ChatModel]
-    admissions: Admissions
-    metered_calls: MeteredCalls
+    admitted: AdmittedChat
+    metered: MeteredCall
 
-    async def begin(
-        self, principal: Principal, model: str, messages: Sequence[Message], options: ChatOptions
-    ) -> ChatCall:
-        """Do all that comes before the model; whatever is refused here has cost nothing."""
-        policy = self.metered_calls.policy
-        rest = dict(options)
-        key = options.get("idempotency_key")
-        given = options.get("timeout")
-        timeout = policy.call_timeout if given is None else given
-        for name in ("idempotency_key", "timeout", "max_tokens"):
-            rest.pop(name, None)
-        checked_duration(timeout, field="timeout", shortest=timedelta(milliseconds=1))
-        if timeout > policy.call_timeout:
-            raise InvalidRequest(f"timeout is at most {policy.call_timeout} (call_timeout)")
-        chat_model, name = self.chat_models.serving(model)
-        asked = options.get("max_tokens")
-        request = ChatRequest(
-            model=name,
-            messages=messages,
-            max_tokens=policy.default_max_tokens if asked is None else asked,
-            # What is left are fields of the request, which checks them itself.
-            **rest,  # type: ignore[arg-type]
+    @property
+    def request(self) -> ChatRequest:
+        """What is asked of the first model."""
+        return self.admitted.request
+
+    @property
+    def keep_answer(self) -> bool:
+        """Whether a replay may ask for the answer again."""
+        return self.admitted.options.get("idempotency_key") is not None
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The requests that were made, once the call is settled."""
+        return self.metered.attempts
+
+    def asked(self, policy: Policy) -> Asked[ChatModel]:
+        """Say what is asked of whom, from now on."""
+        admitted, options = self.admitted, self.admitted.options
+        hedge_after = options.get("hedge_after", policy.hedge_after)
+        if hedge_after is not None:
+            checked_duration(hedge_after, field="hedge_after", shortest=timedelta(0))
+        return Asked(
+            port="chat_model",
+            choices=admitted.choices,
+            records=self.metered.records,
+            measure=self.measure,
+            deadline=asyncio.get_running_loop().time() + admitted.timeout.total_seconds(),
+            larger=admitted.larger,
+            unfiltered=admitted.unfiltered,
+            credentials=by_provider(options.get("credentials")),
+            hedge_after=hedge_after,
         )
-        admission = await self.admissions.admit(
-            principal,
-            operation=OPERATION,
-            model=model,
-            meters=(Meter.INPUT_TOKENS, Meter.OUTPUT_TOKENS),
-        )
-        most = admission.plan.max_output_tokens
-        if most is not None and request.max_tokens > most:
-            if asked is not None:
-                raise InvalidRequest(
-                    f"max_tokens is at most {most} in the plan {admission.plan.name}",
-                    code="max_tokens_over_plan",
-                )
-            request = attrs.evolve(request, max_tokens=most)
-        metered = await self.metered_calls.begin(
-            admission,
-            bounds={
-                Meter.REQUESTS: 1,
-                Meter.INPUT_TOKENS: bound_input_tokens(request),
-                Meter.OUTPUT_TOKENS: request.max_tokens,
-            },
-            idempotency_key=key,
-            fingerprint=fingerprint(request) if key is not None else "",
-        )
-        return ChatCall(chat_model, request, metered, timeout, keep_answer=key is not None)
+
+    def measure(self, answer: Completion) -> tuple[dict[Meter, int], Provenance]:
+        """Say what an attempt used that brought *answer*."""
+        usage, provenance = measured(self.request, answer)
+        return usage.quantities(), provenance
+
+    def along(self, route: Route[ChatModel]) -> ChatRequest:
+        """Return the request as it is put to the model of *route*."""
+        return request_along(self.request, route, first=self.admitted.choices[0].route)

@@ -1,12 +1,14 @@
 """Setting money aside, and giving it back when the caller has gone."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from attrs import frozen
 
 from tollkeeper.application.shielded import shielded
+from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.errors import PortError, Timeout, TollkeeperError
 from tollkeeper.domain.ledger import Hold, HoldState
 from tollkeeper.domain.money import Money
@@ -77,12 +79,17 @@ class HoldPlacing:
         if hold.id == hold_id and hold.state is HoldState.OPEN:
             await self.give_back(hold_id)
 
-    async def give_back(self, hold_id: str) -> None:
-        """Release a hold, again if need be; one that cannot be released is freed by the clock."""
+    async def give_back(self, hold_id: str, attempts: Sequence[Attempt] = ()) -> None:
+        """Release a hold, again if need be; one that cannot be released is freed by the clock.
+
+        What was attempted in vain is logged with it.
+        """
         for pause in (*PAUSES[:2], None):
             try:
                 async with asyncio.timeout(LONGEST_STEP):
-                    await self.ledger.release(hold_id=hold_id, at=self.clock.now())
+                    await self.ledger.release(
+                        hold_id=hold_id, at=self.clock.now(), attempts=attempts
+                    )
                 return
             except TimeoutError:
                 return

@@ -1,22 +1,44 @@
 """A stream that is under way: it ends once, whoever ends it, and is charged for what came."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
-from typing import Any
+from datetime import timedelta
 
 from attrs import define, evolve, field
 
 from tollkeeper.application.answers import Answers
+from tollkeeper.application.asking import Asking
+from tollkeeper.application.chat_attempts import OpenStream, StreamedAnswer
 from tollkeeper.application.chat_call import ChatCall, measured
+from tollkeeper.application.live_attempt import LiveAttempt
+from tollkeeper.application.policy import Policy
+from tollkeeper.application.response_cache import ResponseCache
 from tollkeeper.application.shielded import shielded
 from tollkeeper.domain.completions import Completion, CompletionBuilder, Delta, Receipt
-from tollkeeper.domain.errors import Conflict, PortError, Timeout, TollkeeperError
+from tollkeeper.domain.errors import (
+    Conflict,
+    CorruptResponse,
+    PortError,
+    Timeout,
+    TollkeeperError,
+)
+from tollkeeper.domain.meters import Provenance
+from tollkeeper.ports.chat_model import ChatModel
 
-_LONGEST_CLOSE = 5.0
-"""Seconds that closing the connection to the provider may take."""
 _LONGEST_STOP_IN_MILLISECONDS = 10_000
 """How long a reader may take to notice that its stream is stopped."""
+
+
+@define(eq=False)
+class StreamedCall:
+    """A stream that may now be opened: the call, and what it takes to make it."""
+
+    call: ChatCall
+    asking: Asking
+    policy: Policy
+    answers: Answers
+    responses: ResponseCache
+    kept_as: str | None = None
+    """What the response cache calls the answer, if it is to keep it."""
 
 
 @define(eq=False)
@@ -33,59 +55,99 @@ class LiveStream:
     """Seconds from the call to the first piece."""
     ended: TollkeeperError | None = None
     """What ended the stream, if it was neither its end nor its reader."""
-    _call: ChatCall | None = None
-    _answers: Answers | None = None
-    _upstream: AsyncIterator[Delta] | None = None
+    given: Completion | None = None
+    """A kept answer that is given again; then nothing is asked."""
+    _work: StreamedCall | None = None
+    _open: OpenStream | None = None
+    _attempt: LiveAttempt[ChatModel] | None = None
+    _waiting: list[Delta] = field(factory=list)
+    _complete: bool = False
     _reading: asyncio.Timeout | None = None
-    _started: bool = False
     _began: float = 0.0
     _timer: asyncio.TimerHandle | None = None
     _settling: "asyncio.Task[None] | None" = None
     _settled: bool = False
 
-    def begin(self, call: ChatCall, answers: Answers) -> None:
-        """Take over *call*, whose hold is placed."""
+    def begin(self, work: StreamedCall) -> None:
+        """Take over a call whose hold is placed."""
         loop = asyncio.get_running_loop()
-        self._call, self._answers = call, answers
-        self._upstream = call.chat_model.stream(call.request)
-        self._began = loop.time()
-        self._timer = loop.call_at(self._began + call.timeout.total_seconds(), self._overdue)
+        self._work, self._began = work, loop.time()
+        timeout = work.call.admitted.timeout.total_seconds()
+        self._timer = loop.call_at(self._began + timeout, self._overdue)
 
     async def next(self) -> Delta:
-        """Return the next piece.
+        """Return the next piece; the last one says the usage.
 
         Raises:
             StopAsyncIteration: there is none.
             Timeout, Conflict: the time is up, or the stream was stopped.
-            PortError: the provider failed.
+            PortError: the provider failed; ``partial`` is what came before.
         """
         if self.ended is not None:
             raise self.ended
-        assert self._upstream is not None
         try:
             # Opened for each piece, without a time: the next one may be asked for by another
             # task, and a scope must not outlive the task that opened it.
             async with asyncio.timeout(None) as self._reading:
-                delta = await anext(self._upstream)
+                delta = await self._next()
         except TimeoutError as error:
             if self.ended is None:
                 raise
             raise self.ended from error
+        except TollkeeperError as error:
+            if self._attempt is not None and isinstance(error, PortError):
+                error.partial = self.builder.build()
+                self._attempt.failed(error, error.partial)
+            raise
         finally:
             self._reading = None
-        if not self._started:
-            self._started = True
-            self.first_after = asyncio.get_running_loop().time() - self._began
         self.builder.add(delta)
         return delta
 
+    async def _next(self) -> Delta:
+        work = self._work
+        assert work is not None
+        if self._attempt is None:
+            asked = work.call.asked(work.policy)
+            opened, self._attempt = await work.asking.first(asked, StreamedAnswer(work.call))
+            self._open, self._waiting = opened, opened.begun
+            self.first_after = asyncio.get_running_loop().time() - self._began
+        if self._waiting:
+            delta = self._waiting.pop(0)
+        elif self._complete:
+            raise StopAsyncIteration
+        else:
+            assert self._open is not None
+            try:
+                delta = await anext(self._open.upstream)
+            except StopAsyncIteration:
+                return self._last(work)
+        if delta.usage is not None:
+            delta = evolve(delta, provenance=Provenance.REPORTED)
+        return delta
+
+    def _last(self, work: StreamedCall) -> Delta:
+        """The provider is done: say how much it was, if it did not."""
+        answer = self.builder.build()
+        if answer.finish_reason is None:
+            raise CorruptResponse(
+                "the provider's answer ends before it is complete",
+                port="chat_model",
+                adapter=work.call.admitted.choices[0].route.provider,
+            )
+        self._complete = True
+        if answer.usage is not None:
+            raise StopAsyncIteration
+        usage, provenance = measured(work.call.request, answer)
+        return Delta(usage=usage, provenance=provenance)
+
     def _overdue(self) -> None:
-        assert self._call is not None
-        seconds = self._call.timeout.total_seconds()
+        assert self._work is not None
+        admitted = self._work.call.admitted
         error = Timeout(
-            f"the answer was not complete within {seconds:g} s",
+            f"the answer was not complete within {admitted.timeout.total_seconds():g} s",
             port="chat_model",
-            adapter=self._call.metered.admission.model.partition("/")[0],
+            adapter=admitted.choices[0].route.provider,
             ambiguous=True,
         )
         self._end(error)
@@ -95,6 +157,8 @@ class LiveStream:
         if self._settled or self.ended is not None:
             return
         self.ended = error
+        if isinstance(error, PortError):
+            error.partial = self.builder.build()
         if self._reading is not None:
             self._reading.reschedule(asyncio.get_running_loop().time())
         else:
@@ -102,7 +166,7 @@ class LiveStream:
 
     async def stop(self) -> None:
         """End the stream from another task than its reader's, and wait until it is charged."""
-        if self._call is None or self._settled:
+        if self._work is None or self._settled:
             return
         self._end(Conflict("the stream was closed", code="stream_closed"))
         for _ in range(_LONGEST_STOP_IN_MILLISECONDS):
@@ -130,26 +194,15 @@ class LiveStream:
         await self._settle_soon()
 
     async def _settle(self) -> None:
-        call = self._call
-        assert call is not None
+        work, attempt = self._work, self._attempt
+        assert work is not None
         try:
-            await _close(self._upstream)
-            if not self._started:
-                await call.metered.release()
-                self._settled = True
-                return
-            answer = self.builder.build()
-            usage, provenance = measured(call.request, answer)
-            self.builder.usage = usage
-            try:
-                self.receipt = await call.metered.capture(usage.quantities(), provenance)
-            except PortError:
-                # The answer was delivered, so the charge must not be lost.
-                call.metered.owe(usage.quantities(), provenance)
-                raise
-            if call.keep_answer and answer.finish_reason is not None and self._answers is not None:
-                kept = evolve(answer, usage=usage, receipt=self.receipt)
-                await self._answers.keep(call.metered, kept)
+            if self._open is not None:
+                await self._open.close()
+            if attempt is None:
+                await work.call.metered.release()
+            else:
+                await self._charge(work, attempt)
         except asyncio.CancelledError:
             raise  # it is begun again
         except BaseException:
@@ -157,17 +210,42 @@ class LiveStream:
             raise
         self._settled = True
 
+    async def _charge(self, work: StreamedCall, attempt: LiveAttempt[ChatModel]) -> None:
+        """Charge what came, and end the record of the attempt."""
+        metered, answer = work.call.metered, self.builder.build()
+        if self._complete:
+            attempt.answered(answer)
+        elif isinstance(self.ended, Timeout):
+            attempt.failed(self.ended, answer)
+        else:
+            attempt.abandoned(answer)
+        usage, provenance = measured(work.call.request, answer)
+        if answer.provenance is Provenance.ESTIMATED:
+            provenance = Provenance.ESTIMATED
+        self.builder.usage, self.builder.provenance = usage, provenance
+        metered.served_by, metered.attempt = attempt.admission, attempt.number
+        try:
+            self.receipt = await metered.capture(usage.quantities(), provenance)
+        except PortError:
+            # The answer was delivered, so the charge must not be lost.
+            metered.owe(usage.quantities(), provenance)
+            raise
+        if answer.finish_reason is not None:
+            if work.call.keep_answer:
+                await work.answers.keep(metered, self.partial)
+            elif self._complete:
+                await work.responses.keep(work.kept_as, self.partial)
+
     @property
     def partial(self) -> Completion:
-        """What came so far, with the receipt once it is charged."""
-        return evolve(self.builder.build(), receipt=self.receipt)
-
-
-async def _close(upstream: AsyncIterator[Delta] | None) -> None:
-    aclose: Any = getattr(upstream, "aclose", None)
-    if aclose is None:
-        return
-    # What an adapter says while it is being closed is no news any more; the charge matters.
-    with suppress(Exception):
-        async with asyncio.timeout(_LONGEST_CLOSE):
-            await aclose()
+        """What came so far, with all that is known of it, and the receipt once it is charged."""
+        if self.given is not None:
+            return self.given
+        work, attempt = self._work, self._attempt
+        return evolve(
+            self.builder.build(),
+            receipt=self.receipt,
+            provider="" if attempt is None else attempt.route.provider,
+            attempts=() if work is None else work.call.attempts,
+            first_after=None if attempt is None else timedelta(seconds=self.first_after),
+        )

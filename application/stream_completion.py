@@ -3,14 +3,20 @@
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from datetime import timedelta
 from types import AsyncGeneratorType, TracebackType
 from typing import Self, Unpack, cast
 
 from attrs import define, field, frozen
 
 from tollkeeper.application.answers import Answers
-from tollkeeper.application.chat_call import ChatCall, ChatCalls, ChatOptions
-from tollkeeper.application.live_stream import LiveStream
+from tollkeeper.application.asking import Asking
+from tollkeeper.application.chat_attempts import check_format
+from tollkeeper.application.chat_call import ChatCall
+from tollkeeper.application.chat_calls import ChatCalls
+from tollkeeper.application.chat_options import ChatOptions
+from tollkeeper.application.live_stream import LiveStream, StreamedCall
+from tollkeeper.application.response_cache import ResponseCache
 from tollkeeper.domain.completions import (
     Completion,
     Delta,
@@ -71,7 +77,12 @@ class CompletionStream:
     @property
     def receipt(self) -> Receipt | None:
         """What was charged; None until the stream has ended, or if nothing was."""
-        return self._live.receipt
+        return self._live.partial.receipt
+
+    @property
+    def first_after(self) -> timedelta | None:
+        """How long the first piece took; None before it."""
+        return self._live.partial.first_after
 
     async def completion(self) -> Completion:
         """Read on to the end and return the whole answer."""
@@ -85,7 +96,9 @@ class StreamCompletion:
     """Ask a model for an answer in pieces, and charge what came."""
 
     chat_calls: ChatCalls
+    asking: Asking
     answers: Answers
+    responses: ResponseCache
     telemetry: Telemetry
     _live: "weakref.WeakSet[LiveStream]" = field(
         factory=weakref.WeakSet, init=False, repr=False, eq=False
@@ -101,11 +114,15 @@ class StreamCompletion:
     ) -> CompletionStream:
         """Return the stream; the call is made when its first piece is asked for.
 
-        What breaks before the first piece is not charged; later, what came so far is.
+        What fails before the first piece is tried again, and then asked of the fallbacks, as the
+        settings say; it is not charged. What breaks later is charged as far as it came. The last
+        piece says the usage, and whether it is the provider's or an estimate.
 
         Raises (while iterating):
             DomainError: it is not allowed, not affordable or malformed; no call was made.
-            PortError: the provider failed, or fell silent; ``stream.partial`` has what came.
+            PortError: the provider failed, or fell silent; ``stream.partial``, and the error's
+                ``partial``, have what came.
+            CorruptResponse: the answer is whole and charged, and not of the form asked for.
         """
         live = LiveStream()
         self._live.add(live)
@@ -123,18 +140,27 @@ class StreamCompletion:
         messages: Sequence[Message],
         options: ChatOptions,
     ) -> AsyncGenerator[Delta, None]:
-        call = await self.chat_calls.begin(principal, model, messages, options)
-        if call.metered.replayed:
-            answer = await self.answers.completion(call.metered)
-            live.receipt = answer.receipt
-            for delta in as_deltas(answer):
-                live.builder.add(delta)
+        admitted = await self.chat_calls.admit(principal, model, messages, options)
+        name = self.responses.name_of(admitted)
+        kept = await self.responses.find(name, admitted)
+        call = None
+        if kept is None:
+            call = await self.chat_calls.begin(admitted)
+            if call.metered.replayed:
+                kept = await self.answers.completion(call.metered)
+        if kept is not None or call is None:
+            assert kept is not None
+            live.given = kept
+            for delta in as_deltas(kept):
                 yield delta
             return
-        clock = self.chat_calls.metered_calls.clock
+        calls = self.chat_calls
+        clock = calls.metered_calls.clock
         began = clock.monotonic()
         failure = ""
-        live.begin(call, self.answers)
+        live.begin(
+            StreamedCall(call, self.asking, calls.policy, self.answers, self.responses, name)
+        )
         try:
             while True:
                 try:
@@ -142,6 +168,8 @@ class StreamCompletion:
                 except StopAsyncIteration:
                     break
                 yield delta
+            await live.settle()
+            check_format(call, live.partial, calls.schema_validator)
         except Exception as error:
             failure = type(error).__name__
             raise

@@ -42,6 +42,19 @@ class Settlement(StrEnum):
     """It cost nothing."""
 
 
+def _quantities(quantities: Mapping[Meter, int]) -> dict[Meter, int]:
+    # A copy: a record stays as it was made, whatever becomes of the counts that it was made of.
+    try:
+        return {Meter(meter): quantity for meter, quantity in quantities.items()}
+    except (AttributeError, ValueError):
+        raise InvalidRequest("an attempt's quantities are counts by meter") from None
+
+
+def _check_quantities(_: object, __: object, quantities: Mapping[Meter, int]) -> None:
+    if not all(type(n) is int and 0 <= n < 2**63 for n in quantities.values()):
+        raise InvalidRequest("a quantity is a whole number, 0 or more", code="invalid_quantity")
+
+
 @frozen
 class Attempt:
     """The *number*-th request of a call, counted from 1.
@@ -64,7 +77,7 @@ class Attempt:
     billed: Billed
     settlement: Settlement
     provenance: Provenance
-    quantities: Mapping[Meter, int]
+    quantities: Mapping[Meter, int] = field(converter=_quantities, validator=_check_quantities)
     cost: Money
     price_id: str
     error: str = field(default="")
@@ -74,3 +87,5 @@ class Attempt:
             raise InvalidRequest("attempts are numbered from 1")
         if self.started_at.utcoffset() is None:
             raise InvalidRequest("an attempt's time needs a time zone")
+        if self.lasted < timedelta(0):
+            raise InvalidRequest("an attempt lasts no less than nothing")

@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeVar
 
 from attrs import field, frozen
 
+from tollkeeper.domain.checks import checked_unicode
 from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.messages import AudioPart, FilePart, ImagePart, Message, Role
 from tollkeeper.domain.prompt_cache import PromptCache
@@ -102,6 +103,8 @@ class ChatRequest:
             raise InvalidRequest("seed is a whole number of at most 64 bits")
         if not all(isinstance(text, str) and text for text in self.stop):
             raise InvalidRequest("stop is a list of texts")
+        for text in self.stop:
+            checked_unicode(text, field="stop")
         if not (
             self.response_format in ("text", "json") or isinstance(self.response_format, JsonSchema)
         ):
@@ -122,7 +125,7 @@ class ChatRequest:
             raise InvalidRequest(
                 "tool_choice is auto, none, required or the name of a tool", code="invalid_tool"
             )
-        if self.parallel_tool_calls not in (None, True, False):
+        if not isinstance(self.parallel_tool_calls, bool | None):
             raise InvalidRequest("parallel_tool_calls is True, False or None", code="invalid_tool")
 
     def _check_reasoning(self) -> None:
@@ -146,6 +149,8 @@ class ChatRequest:
             isinstance(text, str) for pair in self.metadata.items() for text in pair
         ):
             raise InvalidRequest("metadata is a mapping from texts to texts")
+        for text in (*self.metadata, *self.metadata.values()):
+            checked_unicode(text, field="metadata")
         if self.prompt_cache is not None and not isinstance(self.prompt_cache, PromptCache):
             raise InvalidRequest("prompt_cache is a PromptCache")
         if self.on_unsupported not in ("refuse", "drop"):

@@ -45,6 +45,8 @@ class TokenUsage:
     reasoning: int = field(default=0, validator=_check_count)
     input_audio: int = field(default=0, validator=_check_count)
     output_audio: int = field(default=0, validator=_check_count)
+    cache_write_1h: int = field(default=0, validator=_check_count)
+    """Kept for an hour; *cache_write* is what is kept for the usual while."""
 
     def quantities(self) -> dict[Meter, int]:
         """The same, by meter, with the one request that it took."""
@@ -53,6 +55,7 @@ class TokenUsage:
             Meter.INPUT_TOKENS: self.input,
             Meter.CACHED_INPUT_TOKENS: self.cached_input,
             Meter.CACHE_WRITE_TOKENS: self.cache_write,
+            Meter.CACHE_WRITE_1H_TOKENS: self.cache_write_1h,
             Meter.INPUT_AUDIO_TOKENS: self.input_audio,
             Meter.OUTPUT_TOKENS: self.output,
             Meter.REASONING_TOKENS: self.reasoning,
@@ -164,7 +167,31 @@ class Completion:
 
     def as_message(self) -> Message:
         """Return the answer as the turn that the next request repeats."""
-        return assistant(self.text, tool_calls=self.tool_calls, reasoning=self.thoughts)
+        said = self.text or self.refusal
+        return assistant(said, tool_calls=self.tool_calls, reasoning=self.thoughts)
+
+
+@define
+class _CallSoFar:
+    """The pieces of one tool call; joined at the end, for there may be ten thousand."""
+
+    id: str = ""
+    name: str = ""
+    arguments: list[str] = field(factory=list)
+    signature: list[str] = field(factory=list)
+
+    def add(self, piece: ToolCallDelta) -> None:
+        """Take *piece* in."""
+        self.id = self.id or piece.id
+        self.name = self.name or piece.name
+        if piece.arguments:
+            self.arguments.append(piece.arguments)
+        if piece.signature:
+            self.signature.append(piece.signature)
+
+    def build(self) -> ToolCall:
+        """Return what came so far."""
+        return ToolCall(self.id, self.name, "".join(self.arguments), "".join(self.signature))
 
 
 @define
@@ -174,7 +201,7 @@ class CompletionBuilder:
     _text: list[str] = field(factory=list)
     _reasoning: list[str] = field(factory=list)
     _refusal: list[str] = field(factory=list)
-    _tools: dict[int, list[str]] = field(factory=dict)
+    _tools: dict[int, _CallSoFar] = field(factory=dict)
     finish_reason: FinishReason | None = None
     usage: TokenUsage | None = None
     provenance: Provenance | None = None
@@ -193,11 +220,10 @@ class CompletionBuilder:
         if delta.refusal:
             self._refusal.append(delta.refusal)
         for piece in delta.tool_calls:
-            call = self._tools.setdefault(piece.index, ["", "", "", ""])
-            call[0] = call[0] or piece.id
-            call[1] = call[1] or piece.name
-            call[2] += piece.arguments
-            call[3] += piece.signature
+            call = self._tools.get(piece.index)
+            if call is None:
+                call = self._tools[piece.index] = _CallSoFar()
+            call.add(piece)
         self.finish_reason = delta.finish_reason or self.finish_reason
         # An explicit report of zero is a report: None and 0 are different things.
         self.usage = delta.usage if delta.usage is not None else self.usage
@@ -213,7 +239,7 @@ class CompletionBuilder:
         """Return what came so far."""
         return Completion(
             text="".join(self._text),
-            tool_calls=tuple(ToolCall(*self._tools[index]) for index in sorted(self._tools)),
+            tool_calls=tuple(self._tools[index].build() for index in sorted(self._tools)),
             reasoning="".join(self._reasoning),
             refusal="".join(self._refusal),
             finish_reason=self.finish_reason,

@@ -6,6 +6,11 @@ from tollkeeper.domain.errors import CredentialsRefused, InvalidRequest
 from tollkeeper.domain.secret import Secret
 
 
+def _is_plain(secret: Secret) -> bool:
+    # By itself, so that no frame of an error holds the text: some tracebacks show local values.
+    return all("!" <= character <= "~" for character in secret.reveal())
+
+
 @frozen
 class Credential:
     """The *secret* for *provider* at *base_url*; no adapter of another place will send it.
@@ -19,20 +24,19 @@ class Credential:
     label: str = "tenant"
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.secret, Secret) or not self.secret.reveal():
+        if not all(isinstance(text, str) and text for text in (self.provider, self.base_url)):
+            raise InvalidRequest("a credential is bound to a provider and its base URL")
+        if not isinstance(self.secret, Secret) or not self.secret:
             raise InvalidRequest(
                 f"the credential for {self.provider} is empty: give the tenant's key as a Secret",
                 code="empty_credential",
             )
-        text = self.secret.reveal()
-        if not all("!" <= character <= "~" for character in text):
+        if not _is_plain(self.secret):
             raise InvalidRequest(
                 f"the credential for {self.provider} holds blanks, line ends or characters beyond "
                 "ASCII: copy it again",
                 code="invalid_credential",
             )
-        if not self.provider or not self.base_url:
-            raise InvalidRequest("a credential is bound to a provider and its base URL")
 
     def revealed_to(self, *, provider: str, base_url: str, adapter: str) -> str:
         """Return the secret's text for a request to *base_url* of *provider*.

@@ -47,6 +47,10 @@ class EmbeddingRequest:
             type(self.dimensions) is not int or not 1 <= self.dimensions <= 65_536
         ):
             raise InvalidRequest("dimensions is a whole number, 1 or more")
+        if self.user is not None and not (
+            isinstance(self.user, str) and 0 < len(self.user) <= 256 and self.user.isprintable()
+        ):
+            raise InvalidRequest("user is a text of 1-256 printable characters")
         if not isinstance(self.extra, Mapping) or not all(isinstance(k, str) for k in self.extra):
             raise InvalidRequest("extra is a mapping with texts as keys")
 

@@ -185,8 +185,14 @@ class Message:
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.role, Role):
             raise _invalid("a message's role is a Role")
-        for text in (self.tool_call_id or "", *(c.arguments for c in self.tool_calls)):
-            checked_unicode(text, field="a tool call", code="invalid_message")
+        if self.role is not Role.ASSISTANT and (
+            self.tool_calls or any(isinstance(part, ReasoningPart) for part in self.content)
+        ):
+            raise _invalid("tool calls and reasoning belong to an assistant's message")
+        checked_unicode(self.tool_call_id or "", field="a tool call", code="invalid_message")
+        for call in self.tool_calls:
+            for text in (call.id, call.name, call.arguments, call.signature):
+                checked_unicode(text, field="a tool call", code="invalid_message")
 
     @property
     def text(self) -> str:
@@ -211,8 +217,12 @@ def assistant(
     reasoning: Sequence[ReasoningPart] = (),
 ) -> Message:
     """Repeat what the model said and thought, and the tools it called."""
+    if not isinstance(reasoning, Sequence) or not all(
+        isinstance(part, ReasoningPart) for part in reasoning
+    ):
+        raise _invalid("reasoning is a list of ReasoningPart")
     said = () if text == "" else _parts(text)
-    return Message(Role.ASSISTANT, (*_parts(tuple(reasoning)), *said), _calls(tool_calls))
+    return Message(Role.ASSISTANT, (*reasoning, *said), _calls(tool_calls))
 
 
 def tool_result(tool_call_id: str, text: str, *, is_error: bool = False) -> Message:

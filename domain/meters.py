@@ -11,6 +11,9 @@ class Meter(StrEnum):
     """Text and image tokens read, neither cached nor written to a cache."""
     CACHED_INPUT_TOKENS = "cached_input_tokens"
     CACHE_WRITE_TOKENS = "cache_write_tokens"
+    """Kept for the usual while: five minutes, where the provider says."""
+    CACHE_WRITE_1H_TOKENS = "cache_write_1h_tokens"
+    """Kept for an hour, at providers that charge more for it."""
     INPUT_AUDIO_TOKENS = "input_audio_tokens"
     OUTPUT_TOKENS = "output_tokens"
     """Visible tokens written, without reasoning."""
@@ -26,6 +29,7 @@ INPUT_POOLS = (
     Meter.INPUT_TOKENS,
     Meter.CACHED_INPUT_TOKENS,
     Meter.CACHE_WRITE_TOKENS,
+    Meter.CACHE_WRITE_1H_TOKENS,
     Meter.INPUT_AUDIO_TOKENS,
 )
 OUTPUT_POOLS = (Meter.OUTPUT_TOKENS, Meter.REASONING_TOKENS, Meter.OUTPUT_AUDIO_TOKENS)

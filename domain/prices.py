@@ -3,6 +3,9 @@
 **Rounding, the only place:** the charge of one usage event is its exact rational price, rounded
 up to a whole nano-unit. Nothing else on the money path rounds. A call's charge is the sum of its
 events' charges, so it exceeds the exact price by less than one nano per event.
+
+**Tiers:** some models cost more when a call reads more than so many tokens. The whole call, what
+it writes included, is then charged at the prices of the tier that all it read together falls in.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,11 +21,12 @@ BASIS_POINTS = 10_000
 _STAND_INS: Mapping[Meter, Meter] = {
     Meter.CACHED_INPUT_TOKENS: Meter.INPUT_TOKENS,
     Meter.CACHE_WRITE_TOKENS: Meter.INPUT_TOKENS,
+    Meter.CACHE_WRITE_1H_TOKENS: Meter.CACHE_WRITE_TOKENS,
     Meter.INPUT_AUDIO_TOKENS: Meter.INPUT_TOKENS,
     Meter.REASONING_TOKENS: Meter.OUTPUT_TOKENS,
     Meter.OUTPUT_AUDIO_TOKENS: Meter.OUTPUT_TOKENS,
 }
-"""The pool whose price holds where a pool has none of its own: never free by accident."""
+"""The pool whose price (or stand-in) holds where a pool has none: never free by accident."""
 
 
 def _not_negative(_: object, __: object, amount: Money) -> None:
@@ -70,12 +74,25 @@ class Price:
 
 
 @frozen
+class Tier:
+    """The prices of calls that read more than *above* tokens, of whatever pool."""
+
+    above: int
+    prices: Mapping[Meter, Price]
+
+
+def _tuple(tiers: Iterable[Tier]) -> tuple[Tier, ...]:
+    return tuple(tiers)
+
+
+@frozen
 class ModelPrices:
     """What one model costs from *effective_from* until before *effective_to*.
 
     The model ``provider/*`` stands for all of the provider's models that have no entry.
     *prices* maps each priced meter to its price, all in one currency. *source* says where the
     figures come from. *flagged* marks a default price that stands in for an unknown one.
+    *tiers* rise, and each prices the same meters as *prices*, which hold below the first.
     """
 
     model: str
@@ -84,6 +101,7 @@ class ModelPrices:
     source: str = ""
     effective_to: datetime | None = None
     flagged: bool = False
+    tiers: tuple[Tier, ...] = field(default=(), converter=_tuple)
 
     def __attrs_post_init__(self) -> None:
         for moment in (self.effective_from, self.effective_to):
@@ -93,6 +111,23 @@ class ModelPrices:
             raise ConfigurationError(f"prices of {self.model}: one currency, at least one price")
         if self.effective_to is not None and self.effective_to <= self.effective_from:
             raise ConfigurationError(f"prices of {self.model}: effective_to is not after its from")
+        self._check_tiers()
+
+    def _check_tiers(self) -> None:
+        least = 0
+        for tier in self.tiers:
+            if type(tier.above) is not int or tier.above <= least:
+                raise ConfigurationError(
+                    f"prices of {self.model}: each tier is above a larger number of input tokens"
+                )
+            least = tier.above
+            if tier.prices.keys() != self.prices.keys():
+                raise ConfigurationError(
+                    f"prices of {self.model}: the tier above {tier.above} must price "
+                    f"{', '.join(self.prices)}, no more and no less"
+                )
+            if any(price.amount.currency != self.currency for price in tier.prices.values()):
+                raise ConfigurationError(f"prices of {self.model}: one currency in all tiers")
 
     @property
     def currency(self) -> str:
@@ -112,8 +147,28 @@ class ModelPrices:
         return self.effective_from <= at and (self.effective_to is None or at < self.effective_to)
 
     def price_of(self, meter: Meter) -> Price | None:
-        """The price of *meter*, or of its stand-in; None where calls are not priced by it."""
-        return self.prices.get(meter) or self.prices.get(_STAND_INS.get(meter, meter))
+        """The price of *meter*, or of its stand-in; None where calls are not priced by it.
+
+        Where there are tiers, this is the price of a short call; see :meth:`for_input`.
+        """
+        price = self.prices.get(meter)
+        while price is None and meter in _STAND_INS:
+            meter = _STAND_INS[meter]
+            price = self.prices.get(meter)
+        return price
+
+    def for_input(self, tokens: int) -> "ModelPrices":
+        """Return the prices of a call that reads *tokens* in all; the snapshot's name stays."""
+        for tier in reversed(self.tiers):
+            if tokens > tier.above:
+                return evolve(self, prices=tier.prices, tiers=())
+        return self
+
+    def for_quantities(self, quantities: Mapping[Meter, int]) -> "ModelPrices":
+        """Return the prices of a call that was measured as *quantities*."""
+        if not self.tiers:
+            return self
+        return self.for_input(sum(quantities.get(pool, 0) for pool in INPUT_POOLS))
 
     def require(self, *meters: Meter) -> None:
         """Check that work measured by *meters* is not free by accident.
@@ -136,18 +191,29 @@ class ModelPrices:
     def worst_case(self, bounds: Mapping[Meter, int], *, markup_bps: int = 0) -> Money:
         """Price the upper *bounds* as if each unit fell in the dearest pool of its family.
 
-        ``INPUT_TOKENS`` and ``OUTPUT_TOKENS`` in *bounds* bound their whole families.
+        ``INPUT_TOKENS`` and ``OUTPUT_TOKENS`` in *bounds* bound their whole families. Of the
+        tiers that so much input can reach, the dearest counts, for each family by itself.
         """
         total = 0
+        reachable = self._reachable(bounds) if self.tiers else (self,)
         for meter, quantity in bounds.items():
             family = _FAMILIES.get(meter, (meter,))
-            prices = [price for pool in family if (price := self.price_of(pool)) is not None]
+            prices = [
+                price
+                for tier in reachable
+                for pool in family
+                if (price := tier.price_of(pool)) is not None
+            ]
             # Whole numbers until the sum: this runs before every call.
             total += max([price._nanos_of(quantity, markup_bps) for price in prices], default=0)
             if not all(price.is_whole(markup_bps=markup_bps) for price in prices):
                 # A family split over several pools rounds each of them up by itself.
-                total += max(min(quantity, len(prices)) - 1, 0)
+                total += max(min(quantity, len(prices) // len(reachable)) - 1, 0)
         return Money(total, self.currency)
+
+    def _reachable(self, bounds: Mapping[Meter, int]) -> "tuple[ModelPrices, ...]":
+        most = sum(bounds.get(pool, 0) for pool in INPUT_POOLS)
+        return (self, *(self.for_input(t.above + 1) for t in self.tiers if t.above < most))
 
 
 def _flagged(default: ModelPrices | None) -> ModelPrices | None:

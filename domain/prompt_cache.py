@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from attrs import field, frozen
 
 from tollkeeper.domain.errors import InvalidRequest
-from tollkeeper.domain.messages import Role
+from tollkeeper.domain.messages import Message, Role, TextPart
 
 if TYPE_CHECKING:
     from tollkeeper.domain.chat import ChatRequest
@@ -39,12 +39,18 @@ class PromptCache:
             raise InvalidRequest(f"tail is 0 to {MOST_BREAKPOINTS - 1}")
 
 
+def _says_something(message: Message) -> bool:
+    # Providers refuse a mark on an empty text.
+    return any(not isinstance(part, TextPart) or part.text for part in message.content)
+
+
 def breakpoints(request: "ChatRequest") -> tuple[int, ...]:
     """Return the places of the messages after which the provider should keep the prefix.
 
     At most four, in order: the last of the leading system messages, and the last *tail* turns of
-    the user or a tool. Whatever is shorter than the policy's minimum is left out; sizes are
-    estimated at four bytes a token.
+    the user or the tools. What follows one another without an answer in between is one turn: the
+    results of parallel calls, say. Whatever is shorter than the policy's minimum is left out;
+    sizes are estimated at four bytes a token.
     """
     policy = request.prompt_cache
     if policy is None:
@@ -55,15 +61,22 @@ def breakpoints(request: "ChatRequest") -> tuple[int, ...]:
         size += len(message.text.encode("utf-8", "surrogatepass"))
         size += sum(len(call.arguments) for call in message.tool_calls)
         sizes.append(size)
-    leading = 0
-    while leading < len(request.messages) and request.messages[leading].role is Role.SYSTEM:
-        leading += 1
-    marks = {leading - 1} if leading else set()
-    turns = [
-        place
-        for place, message in enumerate(request.messages)
-        if message.role in (Role.USER, Role.TOOL) and message.content
-    ]
+    marks: set[int] = set()
+    for place, message in enumerate(request.messages):
+        if message.role is not Role.SYSTEM:
+            break
+        if _says_something(message):
+            marks = {place}
+    turns: list[int] = []
+    asked = False
+    for place, message in enumerate(request.messages):
+        if message.role not in (Role.USER, Role.TOOL):
+            asked = False
+        elif _says_something(message):
+            if asked:
+                turns.pop()
+            turns.append(place)
+            asked = True
     marks.update(turns[len(turns) - min(policy.tail, len(turns)) :])
     least = policy.minimum_tokens * _BYTES_PER_TOKEN
     return tuple(sorted(place for place in marks if sizes[place] >= least))[-MOST_BREAKPOINTS:]

@@ -1,23 +1,41 @@
-"""Counting tokens without a tokenizer: an upper bound before a call, an estimate after one.
+"""Counting tokens: an upper bound before a call, an estimate where the provider did not say.
 
 A byte-level tokenizer makes at most one token of each UTF-8 byte, so the number of bytes bounds
-the number of tokens from above; English text has about four bytes a token.
+the number of tokens from above; English text has about four bytes a token. Where the provider's
+own tokenizer is at hand, it counts the text, and only what stands around it is bounded.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion, TokenUsage
-from tollkeeper.domain.messages import ImagePart, Message
+from tollkeeper.domain.embeddings import EmbeddingRequest
+from tollkeeper.domain.messages import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    Message,
+    Part,
+    ReasoningPart,
+    TextPart,
+)
 from tollkeeper.domain.tools import JsonSchema
+
+Count = Callable[[str], int | None]
+"""Counts the tokens of a text; None where it cannot tell."""
 
 TOKENS_AROUND_A_MESSAGE = 8
 """What a provider's template adds to each message, generously."""
 LARGEST_IMAGE_TOKENS = 50_000
 """What one image counts as at most: some models count a large image as 48 000 tokens."""
+LARGEST_FILE_TOKENS = 200_000
+"""What a document that is given by its address counts as at most."""
 _ESTIMATED_IMAGE_TOKENS = 765
 _BYTES_PER_TOKEN = 4
+_AUDIO_BYTES_PER_TOKEN = {"wav": 200}
+"""No provider counts more than 32 tokens a second; 8 kHz at 8 bits has 8 000 bytes in one."""
+_COMPRESSED_AUDIO_BYTES_PER_TOKEN = 16
 
 
 def _size(*texts: str) -> int:
@@ -26,8 +44,29 @@ def _size(*texts: str) -> int:
 
 
 def _bytes_of(message: Message) -> int:
-    calls = sum(_size(c.id, c.name, c.arguments) for c in message.tool_calls)
-    return _size(message.text, message.tool_call_id or "") + calls
+    """Bytes of text in *message*."""
+    size = len(message.tool_call_id or "")
+    for part in message.content:
+        if isinstance(part, TextPart):
+            size += len(part.text.encode("utf-8", "surrogatepass"))
+        elif isinstance(part, ReasoningPart):
+            size += _size(part.text, part.signature, part.redacted)
+    for call in message.tool_calls:
+        size += _size(call.id, call.name, call.arguments, call.signature)
+    return size
+
+
+def _counted(message: Message, count: Count) -> int | None:
+    """Tokens of *message*'s text by *count*; what is no plain text is bounded by its bytes."""
+    total = 0
+    for part in message.content:
+        if isinstance(part, TextPart):
+            tokens = count(part.text)
+            if tokens is None:
+                return None
+            total += tokens
+    plain = sum(_size(part.text) for part in message.content if isinstance(part, TextPart))
+    return total + _bytes_of(message) - plain
 
 
 def _bytes_around(request: ChatRequest) -> int:
@@ -42,15 +81,47 @@ def _bytes_around(request: ChatRequest) -> int:
     return size
 
 
-def _images(messages: Iterable[Message]) -> int:
-    return sum(isinstance(part, ImagePart) for message in messages for part in message.content)
+def _bound_of(part: Part) -> int:
+    """The most tokens that *part* counts as, beside its text."""
+    if isinstance(part, ImagePart):
+        return LARGEST_IMAGE_TOKENS
+    if isinstance(part, AudioPart):
+        per_token = _AUDIO_BYTES_PER_TOKEN.get(part.format, _COMPRESSED_AUDIO_BYTES_PER_TOKEN)
+        return -(-len(part.data) // per_token)
+    if isinstance(part, FilePart):
+        return max(len(part.data or b""), LARGEST_FILE_TOKENS)
+    return 0
 
 
-def bound_input_tokens(request: ChatRequest) -> int:
-    """The most tokens that *request* can count as, whatever the tokenizer."""
-    text = sum(TOKENS_AROUND_A_MESSAGE + _bytes_of(message) for message in request.messages)
-    tools = _bytes_around(request) + TOKENS_AROUND_A_MESSAGE * len(request.tools)
-    return text + tools + LARGEST_IMAGE_TOKENS * _images(request.messages)
+def _attachments(request: ChatRequest) -> int:
+    return sum(_bound_of(part) for message in request.messages for part in message.content)
+
+
+def bound_input_tokens(
+    request: ChatRequest, *, count: Count | None = None, window: int | None = None
+) -> int:
+    """The most tokens that *request* can count as, whatever the tokenizer.
+
+    *count* is the provider's own tokenizer, where it is at hand; *window* is the model's, which
+    bounds what it can read at all.
+    """
+    total = TOKENS_AROUND_A_MESSAGE * (len(request.messages) + len(request.tools))
+    for message in request.messages:
+        counted = None if count is None else _counted(message, count)
+        total += _bytes_of(message) if counted is None else counted
+    if request.tools or request.extra or request.response_format != "text":
+        total += _bytes_around(request)
+    total += _attachments(request)
+    return total if window is None else min(total, window)
+
+
+def bound_embedded_tokens(request: EmbeddingRequest, *, count: Count | None = None) -> int:
+    """The most tokens that the texts of *request* can count as."""
+    total = 0
+    for text in request.texts:
+        counted = None if count is None else count(text)
+        total += _size(text) + TOKENS_AROUND_A_MESSAGE if counted is None else counted
+    return total
 
 
 def _tokens(size: int) -> int:
@@ -63,8 +134,20 @@ def estimate_usage(request: ChatRequest, seen: Completion) -> TokenUsage:
     calls = sum(_size(c.name, c.arguments) for c in seen.tool_calls)
     output = min(_tokens(_size(seen.text, seen.refusal) + calls), request.max_tokens)
     return TokenUsage(
-        input=_tokens(sent) + _ESTIMATED_IMAGE_TOKENS * _images(request.messages),
+        input=min(_tokens(sent) + _estimated_attachments(request), bound_input_tokens(request)),
         output=output,
         # max_tokens bounds both together, and the hold rests on it.
         reasoning=min(_tokens(_size(seen.reasoning)), request.max_tokens - output),
     )
+
+
+def _estimated_attachments(request: ChatRequest) -> int:
+    parts = [part for message in request.messages for part in message.content]
+    images = sum(isinstance(part, ImagePart) for part in parts)
+    others = sum(_bound_of(p) for p in parts if isinstance(p, AudioPart | FilePart))
+    return _ESTIMATED_IMAGE_TOKENS * images + others // _BYTES_PER_TOKEN
+
+
+def estimate_embedded_tokens(request: EmbeddingRequest) -> int:
+    """Estimate what a provider that did not say so counted."""
+    return _tokens(_size(*request.texts))

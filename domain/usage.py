@@ -70,8 +70,10 @@ def rate_usage(
     """Turn measured *quantities* into priced usage events, one for each meter that is not zero.
 
     A meter without a price of its own or a stand-in is recorded and costs nothing: such a model
-    is priced by another meter (a flat price per request, say).
+    is priced by another meter (a flat price per request, say). Where prices rise with the input,
+    all of *quantities* together say which of them hold.
     """
+    prices = prices.for_quantities(quantities)
     nothing = Money.zero(prices.currency)
     price_id = prices.id
     events = []
@@ -106,6 +108,14 @@ def total_charge(events: Iterable[UsageEvent], *, currency: str) -> Money:
     total = Money.zero(currency)
     for event in events:
         total += event.charge
+    return total
+
+
+def total_cost(events: Iterable[UsageEvent], *, currency: str) -> Money:
+    """Add up what the provider takes for *events*, all in *currency*."""
+    total = Money.zero(currency)
+    for event in events:
+        total += event.cost
     return total
 
 

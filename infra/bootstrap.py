@@ -6,23 +6,28 @@ from typing import TypedDict, Unpack
 
 from attrs import fields
 
-from tollkeeper.application.metered_call import MeteredCalls
+from tollkeeper.application.metered_calls import MeteredCalls
 from tollkeeper.application.shielded import shielded
 from tollkeeper.domain.errors import ConfigurationError
 from tollkeeper.infra.container import Container, wire
 from tollkeeper.infra.facade import Tollkeeper
 from tollkeeper.infra.settings import Settings
+from tollkeeper.ports.attempt_log import AttemptLog
 from tollkeeper.ports.audit_log import AuditLog
 from tollkeeper.ports.cache import Cache
 from tollkeeper.ports.chat_model import ChatModel
 from tollkeeper.ports.clock import Clock
+from tollkeeper.ports.embedder import Embedder
 from tollkeeper.ports.identifiers import Identifiers
 from tollkeeper.ports.key_store import KeyStore
 from tollkeeper.ports.ledger import Ledger
 from tollkeeper.ports.plan_store import PlanStore
 from tollkeeper.ports.rate_limiter import RateLimiter
+from tollkeeper.ports.schema_validator import SchemaValidator
+from tollkeeper.ports.secret_source import SecretSource
 from tollkeeper.ports.store import Store
 from tollkeeper.ports.telemetry import Telemetry
+from tollkeeper.ports.token_counter import TokenCounter
 from tollkeeper.ports.transcriber import Transcriber
 from tollkeeper.ports.usage_log import UsageLog
 
@@ -30,8 +35,8 @@ from tollkeeper.ports.usage_log import UsageLog
 class Lent(TypedDict, total=False):
     """Adapters that the host opened and will close; they stand in for those of the settings.
 
-    *store* brings five ports at once; *chat_models* and *transcribers* are by provider, and are
-    added to those of the settings.
+    *store* brings six ports at once; *chat_models*, *embedders* and *transcribers* are by
+    provider, and are added to those of the settings.
     """
 
     store: Store
@@ -45,7 +50,12 @@ class Lent(TypedDict, total=False):
     telemetry: Telemetry
     clock: Clock
     identifiers: Identifiers
+    attempt_log: AttemptLog
+    secret_source: SecretSource
+    token_counter: TokenCounter
+    schema_validator: SchemaValidator
     chat_models: Mapping[str, ChatModel]
+    embedders: Mapping[str, Embedder]
     transcribers: Mapping[str, Transcriber]
 
 

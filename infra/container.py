@@ -5,41 +5,58 @@ their adapter when they are first used. Connections are the one asynchronous Res
 depends on it: else every use case would become awaitable.
 """
 
+import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from dependency_injector import containers, providers
 
 from tollkeeper.application.admission import Admissions
 from tollkeeper.application.answers import Answers
+from tollkeeper.application.asking import Asking
 from tollkeeper.application.authenticate_key import AuthenticateKey
+from tollkeeper.application.bind_credential import BindCredential
+from tollkeeper.application.breakers import Breakers
 from tollkeeper.application.charge_usage import ChargeUsage
-from tollkeeper.application.chat_call import ChatCalls
+from tollkeeper.application.chat_calls import ChatCalls
 from tollkeeper.application.complete import Complete
+from tollkeeper.application.embed import Embed
 from tollkeeper.application.expire_holds import ExpireHolds
 from tollkeeper.application.grant_credit import GrantCredit
 from tollkeeper.application.issue_key import IssueKey
 from tollkeeper.application.key_changes import KeyChanges
 from tollkeeper.application.key_minting import KeyMint
+from tollkeeper.application.key_pools import KeyPool, KeyPools
+from tollkeeper.application.list_attempts import ListAttempts
 from tollkeeper.application.list_audit import ListAudit
 from tollkeeper.application.list_entries import ListEntries
 from tollkeeper.application.list_keys import ListKeys
 from tollkeeper.application.manage_plans import DefinePlan, SubscribeAccount
-from tollkeeper.application.metered_call import MeteredCalls
+from tollkeeper.application.metered_calls import MeteredCalls
+from tollkeeper.application.places import Places
 from tollkeeper.application.policy import Policy
 from tollkeeper.application.providers import Providers
 from tollkeeper.application.report_usage import ReportUsage
+from tollkeeper.application.response_cache import ResponseCache
 from tollkeeper.application.revoke_key import RevokeKey
 from tollkeeper.application.rotate_key import RotateKey
+from tollkeeper.application.routes import Routing
+from tollkeeper.application.run_tools import RunTools
 from tollkeeper.application.stream_completion import StreamCompletion
 from tollkeeper.application.transcribe import Transcribe
+from tollkeeper.domain.circuit_breaker import BreakerPolicy
+from tollkeeper.domain.quirks import OnUnsupported
+from tollkeeper.domain.retries import RetryPolicy
+from tollkeeper.infra.catalogue import load_catalogue
 from tollkeeper.infra.lazy import Lazy
 from tollkeeper.infra.peppers import check_lent_keys, peppers_of
 from tollkeeper.infra.price_book import load_price_book
-from tollkeeper.infra.registry import BUILT_IN, is_built_in, make_adapter, scheme_of
+from tollkeeper.infra.registry import BUILT_IN, CONTEXT, is_built_in, make_adapter, scheme_of
 from tollkeeper.infra.settings import Settings
 from tollkeeper.ports.chat_model import ChatModel
+from tollkeeper.ports.embedder import Embedder
+from tollkeeper.ports.secret_source import SecretSource
 from tollkeeper.ports.transcriber import Transcriber
 
 
@@ -59,13 +76,24 @@ def _select(port: str, url: Any, **context: Any) -> Any:
 
 def _by_provider(port: str, settings: Settings, lent: Mapping[str, Any]) -> Providers[Any]:
     """The adapters of a port that has one for each provider; lent ones come first."""
-    urls = settings.chat_models if port == "chat_model" else settings.transcribers
+    urls = getattr(settings, f"{port}s")
     made = {
-        name: make_adapter(port, url, api_key=settings.api_keys.get(name))
+        name: make_adapter(port, url, **context_of(port, settings, name))
         for name, url in urls.items()
         if name not in lent
     }
     return Providers({**made, **lent})
+
+
+def context_of(port: str, settings: Settings, name: str) -> dict[str, Any]:
+    """Return what the factory of the provider called *name* gets beside its URL."""
+    given = {"api_key": settings.api_keys.get(name), "provider": name}
+    return {key: given[key] for key in CONTEXT[port]}
+
+
+def _optional(port: str, url: str | None, **context: object) -> Any:
+    """Make the adapter of a port that may be left out."""
+    return None if url is None else make_adapter(port, url, **context)
 
 
 def _policy(settings: Settings) -> Policy:
@@ -77,7 +105,30 @@ def _policy(settings: Settings) -> Policy:
         close_timeout=settings.close_timeout,
         default_max_tokens=settings.default_max_tokens,
         answer_ttl=settings.answer_ttl,
+        response_ttl=settings.response_ttl,
+        hedge_after=settings.hedge_after,
+        on_unsupported=cast(OnUnsupported, settings.on_unsupported),
+        overflow_fallback=settings.overflow_fallback,
+        filter_fallback=settings.filter_fallback,
     )
+
+
+def _retries(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(
+        tries=settings.tries,
+        first_pause=settings.retry_pause,
+        longest_pause=settings.longest_retry_pause,
+        retry_ambiguous=settings.retry_ambiguous,
+    )
+
+
+def _breakers(settings: Settings) -> Breakers:
+    pause = settings.breaker_pause.total_seconds()
+    return Breakers(BreakerPolicy(failures=settings.breaker_failures, pause=pause))
+
+
+def _key_pools(settings: Settings, source: SecretSource | None) -> KeyPools:
+    return KeyPools({name: KeyPool(keys) for name, keys in settings.key_pools.items()}, source)
 
 
 @asynccontextmanager
@@ -104,6 +155,7 @@ class Container(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     lent = providers.Object(())
     lent_chat_models: providers.Provider[Mapping[str, ChatModel]] = providers.Object({})
+    lent_embedders: providers.Provider[Mapping[str, Embedder]] = providers.Object({})
     lent_transcribers: providers.Provider[Mapping[str, Transcriber]] = providers.Object({})
 
     clock = providers.ThreadSafeSingleton(Lazy("tollkeeper.adapters.system.clock:SystemClock"))
@@ -116,6 +168,7 @@ class Container(containers.DeclarativeContainer):
     usage_log = store.provided.usage_log
     plan_store = store.provided.plan_store
     audit_log = store.provided.audit_log
+    attempt_log = store.provided.attempt_log
     cache = _select("cache", settings.provided.cache, clock=clock)
     rate_limiter = _select("rate_limiter", settings.provided.rate_limiter, clock=clock)
     telemetry = _select(
@@ -124,19 +177,33 @@ class Container(containers.DeclarativeContainer):
     chat_models: providers.Provider[Providers[ChatModel]] = providers.ThreadSafeSingleton(
         _by_provider, "chat_model", settings, lent_chat_models
     )
+    embedders: providers.Provider[Providers[Embedder]] = providers.ThreadSafeSingleton(
+        _by_provider, "embedder", settings, lent_embedders
+    )
     transcribers: providers.Provider[Providers[Transcriber]] = providers.ThreadSafeSingleton(
         _by_provider, "transcriber", settings, lent_transcribers
     )
+    secret_source = providers.ThreadSafeSingleton(
+        _optional,
+        "secret_source",
+        settings.provided.secret_source,
+        environ=providers.Object(os.environ),
+    )
+    token_counter = providers.ThreadSafeSingleton(
+        _optional, "token_counter", settings.provided.token_counter
+    )
+    schema_validator = _select("schema_validator", settings.provided.schema_validator)
     connections = providers.Resource(
         _connect,
-        providers.List(store, cache, rate_limiter, telemetry),
-        providers.List(chat_models, transcribers),
+        providers.List(store, cache, rate_limiter, telemetry, secret_source),
+        providers.List(chat_models, embedders, transcribers),
         lent,
     )
 
     price_book = providers.ThreadSafeSingleton(
         load_price_book, settings.provided.price_book, settings.provided.default_price
     )
+    catalogue = providers.ThreadSafeSingleton(load_catalogue, settings.provided.catalogue)
     policy = providers.ThreadSafeSingleton(_policy, settings)
     mint = providers.ThreadSafeSingleton(
         KeyMint, identifiers, policy.provided.key_prefix, providers.Callable(peppers_of, settings)
@@ -144,7 +211,32 @@ class Container(containers.DeclarativeContainer):
     admissions = providers.Factory(Admissions, plan_store, rate_limiter, clock, price_book, policy)
     metered_calls = providers.ThreadSafeSingleton(MeteredCalls, ledger, clock, identifiers, policy)
     answers = providers.Factory(Answers, cache, policy)
-    chat_calls = providers.Factory(ChatCalls, chat_models, admissions, metered_calls)
+    breakers = providers.ThreadSafeSingleton(_breakers, settings)
+    asking = providers.ThreadSafeSingleton(
+        Asking,
+        clock,
+        retries=providers.Callable(_retries, settings),
+        breakers=breakers,
+        key_pools=providers.Callable(_key_pools, settings, secret_source),
+        places=providers.Factory(Places, settings.provided.concurrency),
+        attempt_timeout=settings.provided.attempt_timeout,
+    )
+    chat_routing = providers.Factory(
+        Routing,
+        chat_models,
+        catalogue,
+        settings.provided.fallbacks,
+        settings.provided.only_known_models,
+    )
+    embedding_routing = providers.Factory(
+        Routing, embedders, catalogue, only_known=settings.provided.only_known_models
+    )
+    chat_calls = providers.Factory(
+        ChatCalls, chat_routing, admissions, metered_calls, schema_validator, token_counter
+    )
+    responses = providers.ThreadSafeSingleton(
+        ResponseCache, cache, usage_log, ledger, clock, identifiers, policy
+    )
     key_changes = providers.Factory(KeyChanges, key_store, clock, identifiers)
 
     issue_key = providers.Factory(IssueKey, key_store, mint, clock, identifiers)
@@ -153,22 +245,37 @@ class Container(containers.DeclarativeContainer):
     revoke_key = providers.Factory(RevokeKey, key_changes)
     rotate_key = providers.Factory(RotateKey, key_changes, mint, clock)
     grant_credit = providers.Factory(GrantCredit, ledger, clock, identifiers)
-    complete = providers.Factory(Complete, chat_calls, answers, telemetry)
-    stream_completion = providers.Factory(StreamCompletion, chat_calls, answers, telemetry)
+    complete = providers.Factory(Complete, chat_calls, asking, answers, responses, telemetry)
+    stream_completion = providers.Factory(
+        StreamCompletion, chat_calls, asking, answers, responses, telemetry
+    )
+    embed = providers.Factory(
+        Embed,
+        embedding_routing,
+        admissions,
+        metered_calls,
+        asking,
+        answers,
+        telemetry,
+        token_counter,
+    )
+    run_tools = providers.Factory(RunTools, complete)
+    bind_credential = providers.Factory(BindCredential, chat_models, embedders)
     transcribe = providers.Factory(
         Transcribe, transcribers, admissions, metered_calls, answers, telemetry
     )
     charge_usage = providers.Factory(ChargeUsage, admissions, metered_calls)
     report_usage = providers.Factory(ReportUsage, usage_log, ledger, policy)
     list_entries = providers.Factory(ListEntries, ledger, policy)
+    list_attempts = providers.Factory(ListAttempts, attempt_log)
     list_audit = providers.Factory(ListAudit, audit_log)
     expire_holds = providers.Factory(ExpireHolds, ledger, clock)
     define_plan = providers.Factory(DefinePlan, plan_store, clock, identifiers)
     subscribe_account = providers.Factory(SubscribeAccount, plan_store, clock, identifiers)
 
 
-_OF_THE_STORE = {"key_store", "ledger", "usage_log", "plan_store", "audit_log"}
-_BY_PROVIDER = {"chat_models", "transcribers"}
+_OF_THE_STORE = {"key_store", "ledger", "usage_log", "plan_store", "audit_log", "attempt_log"}
+_BY_PROVIDER = {"chat_models", "embedders", "transcribers"}
 
 
 def wire(settings: Settings, lent: Mapping[str, Any]) -> Container:

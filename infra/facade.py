@@ -3,11 +3,14 @@
 from attrs import frozen
 
 from tollkeeper.application.authenticate_key import AuthenticateKey
+from tollkeeper.application.bind_credential import BindCredential
 from tollkeeper.application.charge_usage import ChargeUsage
 from tollkeeper.application.complete import Complete
+from tollkeeper.application.embed import Embed
 from tollkeeper.application.expire_holds import ExpireHolds
 from tollkeeper.application.grant_credit import GrantCredit
 from tollkeeper.application.issue_key import IssueKey
+from tollkeeper.application.list_attempts import ListAttempts
 from tollkeeper.application.list_audit import ListAudit
 from tollkeeper.application.list_entries import ListEntries
 from tollkeeper.application.list_keys import ListKeys
@@ -15,8 +18,10 @@ from tollkeeper.application.manage_plans import DefinePlan, SubscribeAccount
 from tollkeeper.application.report_usage import ReportUsage
 from tollkeeper.application.revoke_key import RevokeKey
 from tollkeeper.application.rotate_key import RotateKey
+from tollkeeper.application.run_tools import RunTools
 from tollkeeper.application.stream_completion import StreamCompletion
 from tollkeeper.application.transcribe import Transcribe
+from tollkeeper.domain.catalogue import Catalogue
 from tollkeeper.domain.prices import PriceBook
 
 
@@ -34,13 +39,18 @@ class Tollkeeper:
     rotate_key: RotateKey
     grant_credit: GrantCredit
     complete: Complete
+    embed: Embed
+    run_tools: RunTools
+    bind_credential: BindCredential
     stream_completion: StreamCompletion
     transcribe: Transcribe
     charge_usage: ChargeUsage
     report_usage: ReportUsage
     list_entries: ListEntries
+    list_attempts: ListAttempts
     list_audit: ListAudit
     expire_holds: ExpireHolds
     define_plan: DefinePlan
     subscribe_account: SubscribeAccount
     price_book: PriceBook
+    catalogue: Catalogue

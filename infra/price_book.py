@@ -11,10 +11,16 @@
     source = "where the figures come from"
     input_tokens = "0.15 per 1000000"
     output_tokens = "0.60 per 1000000"
+
+    # Calls that read more than so many tokens cost this, all of them.
+    [[prices.tiers]]
+    above = 200000
+    input_tokens = "0.30 per 1000000"
+    output_tokens = "0.90 per 1000000"
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from importlib.resources import files
 from pathlib import Path
@@ -25,11 +31,11 @@ from tollkeeper.domain.checks import checked_model
 from tollkeeper.domain.errors import ConfigurationError, DomainError
 from tollkeeper.domain.meters import Meter
 from tollkeeper.domain.money import Money
-from tollkeeper.domain.prices import ModelPrices, Price, PriceBook
+from tollkeeper.domain.prices import ModelPrices, Price, PriceBook, Tier
 from tollkeeper.infra.toml_text import parse_toml
 
 _PRICE = re.compile(r"([0-9]+(?:\.[0-9]+)?) per ([1-9][0-9]*)")
-_OTHER_FIELDS = {"model", "currency", "effective_from", "effective_to", "source"}
+_OTHER_FIELDS = {"model", "currency", "effective_from", "effective_to", "source", "tiers"}
 
 
 def parse_price(text: object, *, currency: str) -> Price:
@@ -52,6 +58,29 @@ def _moment(value: object) -> datetime:
     raise ValueError("a date reads 2024-07-18")
 
 
+def _check_names(table: Mapping[str, object], others: set[str]) -> None:
+    unknown = set(table) - others - set(Meter)
+    if unknown:
+        raise ValueError(f"no such field or meter: {', '.join(sorted(unknown))}")
+
+
+def _by_meter(table: Mapping[str, object], *, currency: str) -> dict[Meter, Price]:
+    return {
+        meter: parse_price(table[meter], currency=currency) for meter in Meter if meter in table
+    }
+
+
+def _tiers(tables: object, *, currency: str) -> Iterator[Tier]:
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ValueError("write [[prices.tiers]] above each tier")
+    for table in tables:
+        _check_names(table, {"above"})
+        above = table.get("above")
+        if type(above) is not int:
+            raise ValueError("a tier is above a number of input tokens: above = 200000")
+        yield Tier(above, _by_meter(table, currency=currency))
+
+
 def parse_prices(
     table: Mapping[str, object], *, model: str = "", flagged: bool = False
 ) -> ModelPrices:
@@ -60,9 +89,7 @@ def parse_prices(
     Raises:
         ValueError, DomainError, ConfigurationError: a field is missing, unknown or malformed.
     """
-    unknown = set(table) - _OTHER_FIELDS - set(Meter)
-    if unknown:
-        raise ValueError(f"no such field or meter: {', '.join(sorted(unknown))}")
+    _check_names(table, _OTHER_FIELDS)
     currency = str(table.get("currency", "USD"))
     to = table.get("effective_to")
     return ModelPrices(
@@ -70,10 +97,9 @@ def parse_prices(
         effective_from=_moment(table.get("effective_from", date(2000, 1, 1))),
         effective_to=None if to is None else _moment(to),
         source=str(table.get("source", "")),
-        prices={
-            meter: parse_price(table[meter], currency=currency) for meter in Meter if meter in table
-        },
+        prices=_by_meter(table, currency=currency),
         flagged=flagged,
+        tiers=_tiers(table.get("tiers", []), currency=currency),
     )
 
 
@@ -98,6 +124,16 @@ def _parse_book(text: str, *, name: str) -> PriceBook:
     return PriceBook(version=str(data.get("version", name)), entries=tuple(entries))
 
 
+def _built_in() -> PriceBook:
+    folder = files("tollkeeper.infra").joinpath("prices")
+    found = sorted((file.name, file) for file in folder.iterdir() if file.name.endswith(".toml"))
+    books = [_parse_book(file.read_text("utf-8"), name=name) for name, file in found]
+    return PriceBook(
+        version=max(book.version for book in books),
+        entries=tuple(entry for book in books for entry in book.entries),
+    )
+
+
 def load_price_book(path: str | None, default: ModelPrices | None = None) -> PriceBook:
     """Return the built-in price book, extended by the file at *path*.
 
@@ -106,8 +142,7 @@ def load_price_book(path: str | None, default: ModelPrices | None = None) -> Pri
     Raises:
         ConfigurationError: the file cannot be read; every fault in it is listed.
     """
-    built_in = files("tollkeeper.infra").joinpath("prices", "built_in.toml").read_text("utf-8")
-    book = _parse_book(built_in, name="built_in.toml")
+    book = _built_in()
     if path is not None:
         try:
             text = Path(path).read_text("utf-8")

@@ -15,6 +15,12 @@ from tollkeeper.infra.lazy import Lazy
 GROUP = "tollkeeper.adapters"
 _ADAPTERS = "tollkeeper.adapters"
 _OPENAI = Lazy(f"{_ADAPTERS}.openai.chat_model:OpenaiChatModel.from_url", extra="openai")
+_OPENAI_EMBEDDER = Lazy(f"{_ADAPTERS}.openai.embedder:OpenaiEmbedder.from_url", extra="openai")
+_ANTHROPIC = Lazy(
+    f"{_ADAPTERS}.anthropic.chat_model:AnthropicChatModel.from_url", extra="anthropic"
+)
+_LITELLM = Lazy(f"{_ADAPTERS}.litellm.chat_model:LitellmChatModel.from_url", extra="litellm")
+_LITELLM_EMBEDDER = Lazy(f"{_ADAPTERS}.litellm.embedder:LitellmEmbedder.from_url", extra="litellm")
 
 BUILT_IN: Mapping[str, Mapping[str, Lazy]] = {
     "store": {
@@ -32,11 +38,38 @@ BUILT_IN: Mapping[str, Mapping[str, Lazy]] = {
         "offline": Lazy(f"{_ADAPTERS}.offline.chat_model:OfflineChatModel.from_url"),
         "openai+https": _OPENAI,
         "openai+http": _OPENAI,
+        "anthropic+https": _ANTHROPIC,
+        "anthropic+http": _ANTHROPIC,
+        "litellm+https": _LITELLM,
+        "litellm+http": _LITELLM,
+    },
+    "embedder": {
+        "offline": Lazy(f"{_ADAPTERS}.offline.embedder:OfflineEmbedder.from_url"),
+        "openai+https": _OPENAI_EMBEDDER,
+        "openai+http": _OPENAI_EMBEDDER,
+        "litellm+https": _LITELLM_EMBEDDER,
+        "litellm+http": _LITELLM_EMBEDDER,
     },
     "transcriber": {
         "pocketsphinx": Lazy(
             f"{_ADAPTERS}.pocketsphinx.transcriber:PocketsphinxTranscriber.from_url",
             extra="pocketsphinx",
+        ),
+    },
+    "secret_source": {
+        "env": Lazy(f"{_ADAPTERS}.environment.secret_source:EnvironmentSecretSource.from_url"),
+        "file": Lazy(f"{_ADAPTERS}.files.secret_source:FileSecretSource.from_url"),
+    },
+    "token_counter": {
+        "bpe-openai": Lazy(
+            f"{_ADAPTERS}.bpe_openai.token_counter:BpeOpenaiTokenCounter.from_url",
+            extra="bpe-openai",
+        ),
+    },
+    "schema_validator": {
+        "jsonschema": Lazy(
+            f"{_ADAPTERS}.jsonschema.schema_validator:JsonschemaSchemaValidator.from_url",
+            extra="jsonschema",
         ),
     },
 }
@@ -46,7 +79,11 @@ CONTEXT: Mapping[str, tuple[str, ...]] = {
     "cache": ("clock",),
     "rate_limiter": ("clock",),
     "telemetry": ("clock", "identifiers"),
-    "chat_model": ("api_key",),
+    "chat_model": ("api_key", "provider"),
+    "embedder": ("api_key", "provider"),
+    "secret_source": ("environ",),
+    "token_counter": (),
+    "schema_validator": (),
     "transcriber": ("api_key",),
 }
 """The keywords that the factories of each port are called with, beside the URL."""

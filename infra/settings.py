@@ -10,14 +10,25 @@ from typing import Any, Self
 
 from attrs import field, frozen
 
+from tollkeeper.application.key_pools import PoolKey
 from tollkeeper.domain.errors import ConfigurationError
 from tollkeeper.domain.prices import ModelPrices
 from tollkeeper.domain.secret import Secret
 from tollkeeper.infra.settings_checks import WITHOUT_PEPPER as WITHOUT_PEPPER
 from tollkeeper.infra.settings_checks import faults_of, redacted
 
-KNOWN_PROVIDERS: Mapping[str, str] = {"openai": "openai+https://api.openai.com/v1"}
-"""Where a provider is served when settings give its key and no URL."""
+KNOWN_PROVIDERS: Mapping[str, str] = {
+    "anthropic": "anthropic+https://api.anthropic.com",
+    "gemini": "openai+https://generativelanguage.googleapis.com/v1beta/openai",
+    "groq": "openai+https://api.groq.com/openai/v1",
+    "morph": "openai+https://api.morphllm.com/v1",
+    "openai": "openai+https://api.openai.com/v1",
+    "openrouter": "openai+https://openrouter.ai/api/v1",
+    "xai": "openai+https://api.x.ai/v1",
+}
+"""Where a provider's models are served when settings give its key and no URL."""
+KNOWN_EMBEDDERS = ("gemini", "openai")
+"""Those of them that also embed, at the same place."""
 
 
 def _prefix_for(environment: object) -> str:
@@ -59,9 +70,16 @@ class Settings:
     rate_limiter: str = _url("memory://")
     telemetry: str = _url("null://")
     chat_models: Mapping[str, str] = _urls(offline="offline://")
+    embedders: Mapping[str, str] = _urls(offline="offline://")
     transcribers: Mapping[str, str] = _urls(pocketsphinx="pocketsphinx://")
     api_keys: Mapping[str, Secret] = _secrets({})
     """The providers' credentials, by provider."""
+    key_pools: Mapping[str, tuple[PoolKey, ...]] = _secrets({})
+    """Several credentials for one provider, in the place of one in ``api_keys``."""
+    secret_source: str | None = field(default=None, repr=redacted)
+    """Where credentials are kept that ``key_pools`` only name."""
+    token_counter: str | None = field(default=None, repr=redacted)
+    schema_validator: str = _url("jsonschema://")
     key_pepper: Secret | None = None
     retired_key_peppers: tuple[Secret, ...] = _secrets(())
     key_prefix: str = ""
@@ -70,11 +88,28 @@ class Settings:
     price_book: str | None = None
     default_price: ModelPrices | None = None
     """Prices (flagged) for models without one; None refuses such models."""
+    catalogue: str | None = None
+    only_known_models: bool = False
+    """Refuse models that the catalogue does not have."""
     default_max_tokens: int = 1024
     call_timeout: timedelta = timedelta(minutes=2)
     hold_ttl: timedelta = timedelta(minutes=10)
     close_timeout: timedelta = timedelta(seconds=5)
     answer_ttl: timedelta = timedelta(hours=24)
+    response_ttl: timedelta | None = None
+    on_unsupported: str = "refuse"
+    tries: int = 3
+    retry_pause: timedelta = timedelta(milliseconds=250)
+    longest_retry_pause: timedelta = timedelta(seconds=8)
+    retry_ambiguous: bool = True
+    attempt_timeout: timedelta | None = None
+    hedge_after: timedelta | None = None
+    fallbacks: Mapping[str, tuple[str, ...]] = field(factory=dict, converter=_own)
+    overflow_fallback: bool = False
+    filter_fallback: bool = False
+    breaker_failures: int = 5
+    breaker_pause: timedelta = timedelta(seconds=15)
+    concurrency: Mapping[str, int] = field(factory=dict, converter=_own)
 
     def __attrs_post_init__(self) -> None:
         if self.key_prefix == "":
@@ -112,10 +147,12 @@ class Settings:
         except TypeError:
             raise ConfigurationError("file must be the path of a settings file") from None
         values, faults = layered(environment, path, environ)
-        known = {n: url for n, url in KNOWN_PROVIDERS.items() if n in values.get("api_keys", {})}
-        if known:
-            given = values.get("chat_models", {"offline": "offline://"})
-            values["chat_models"] = {**known, **given}
+        keyed = {*values.get("api_keys", {}), *values.get("key_pools", {})}
+        known = {name: url for name, url in KNOWN_PROVIDERS.items() if name in keyed}
+        embedding = {name: url for name, url in known.items() if name in KNOWN_EMBEDDERS}
+        for name, table in (("chat_models", known), ("embedders", embedding)):
+            if table:
+                values[name] = {**table, **values.get(name, {"offline": "offline://"})}
         try:
             settings = cls(environment=environment, **values)
         except ConfigurationError as error:

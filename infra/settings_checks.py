@@ -10,6 +10,7 @@ from tollkeeper.domain.key_tokens import checked_prefix
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.prices import ModelPrices
 from tollkeeper.domain.secret import MASK, Secret
+from tollkeeper.infra.call_settings import call_faults
 from tollkeeper.infra.registry import fault_of
 
 if TYPE_CHECKING:
@@ -17,9 +18,20 @@ if TYPE_CHECKING:
 
 WITHOUT_PEPPER = ("local", "test")
 """The environments that may leave ``key_pepper`` out; a pepper is then made on first use."""
-_PORTS = ("store", "cache", "rate_limiter", "telemetry")
-_PROVIDERS = {"chat_models": "chat_model", "transcribers": "transcriber"}
-_DURATIONS = ("call_timeout", "hold_ttl", "close_timeout", "answer_ttl")
+_PORTS = ("store", "cache", "rate_limiter", "telemetry", "schema_validator")
+_OPTIONAL_PORTS = ("secret_source", "token_counter")
+_PROVIDERS = {
+    "chat_models": "chat_model",
+    "embedders": "embedder",
+    "transcribers": "transcriber",
+}
+_DURATIONS = (
+    *("call_timeout", "hold_ttl", "close_timeout", "answer_ttl"),
+    *("retry_pause", "longest_retry_pause", "breaker_pause"),
+)
+_OPTIONAL_DURATIONS = ("response_ttl", "attempt_timeout", "hedge_after")
+_MAY_BE_ZERO = ("close_timeout", "retry_pause", "longest_retry_pause", "hedge_after")
+_NUMBERS = {"default_max_tokens": 10**9, "tries": 10, "breaker_failures": 10**6}
 _LONGEST = timedelta(days=365)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _USER = re.compile(r"//.*@")
@@ -30,12 +42,21 @@ _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     **dict.fromkeys(("environment", *_PORTS, "key_prefix", "currency"), (str, "text")),
     **dict.fromkeys(_DURATIONS, (timedelta, "a timedelta")),
     "key_pepper": ((Secret, type(None)), "a Secret"),
-    "price_book": ((str, type(None)), "text"),
+    **dict.fromkeys(_OPTIONAL_DURATIONS, ((timedelta, type(None)), "a timedelta")),
+    **dict.fromkeys(("price_book", "catalogue", *_OPTIONAL_PORTS), ((str, type(None)), "text")),
+    **dict.fromkeys(
+        ("only_known_models", "retry_ambiguous", "overflow_fallback", "filter_fallback"),
+        (bool, "True or False"),
+    ),
+    "on_unsupported": (str, "text"),
     "default_price": ((ModelPrices, type(None)), "a ModelPrices"),
 }
 _ENTRY_TYPES: Mapping[str, tuple[type, str]] = {
     **dict.fromkeys(_PROVIDERS, (str, "text")),
     "api_keys": (Secret, "a Secret"),
+    "key_pools": (tuple, "a list of PoolKeys"),
+    "fallbacks": (tuple, "a list of models"),
+    "concurrency": (int, "a number"),
 }
 
 
@@ -53,6 +74,9 @@ def faults_of(settings: "Settings") -> list[str]:
     wrong = dict(_type_faults(settings))
     faults = [f"{name} must be {what}" for name, what in wrong.items()]
     urls = {port: getattr(settings, port) for port in _PORTS if port not in wrong}
+    for port in _OPTIONAL_PORTS:
+        if port not in wrong and getattr(settings, port) is not None:
+            urls[port] = getattr(settings, port)
     faults.extend(fault for port, url in urls.items() if (fault := fault_of(port, url)))
     for field in _PROVIDERS:
         if field not in wrong:
@@ -65,8 +89,9 @@ def faults_of(settings: "Settings") -> list[str]:
             faults.append(f"{name}: {error}")
     faults.extend(_number_faults(settings, wrong))
     faults.extend(_pepper_faults(settings, wrong))
-    if not {"api_keys", *_PROVIDERS} & wrong.keys():
+    if not {"api_keys", "key_pools", *_PROVIDERS} & wrong.keys():
         faults.extend(_api_key_faults(settings))
+    faults.extend(call_faults(settings, wrong))
     return faults
 
 
@@ -85,8 +110,11 @@ def _type_faults(settings: "Settings") -> Iterator[tuple[str, str]]:
     peppers = settings.retired_key_peppers
     if not isinstance(peppers, tuple) or not all(isinstance(p, Secret) for p in peppers):
         yield "retired_key_peppers", "a list of Secrets"
-    if type(settings.default_max_tokens) is not int or settings.default_max_tokens < 1:
-        yield "default_max_tokens", "a whole number, 1 or more"
+    for name, most in _NUMBERS.items():
+        value = getattr(settings, name)
+        if type(value) is not int or not 1 <= value <= most:
+            limit = "1 or more" if most >= 10**6 else f"1 to {most}"
+            yield name, f"a whole number, {limit}"
 
 
 def _provider_faults(field: str, urls: Mapping[str, str]) -> Iterator[str]:
@@ -99,11 +127,11 @@ def _provider_faults(field: str, urls: Mapping[str, str]) -> Iterator[str]:
 
 
 def _number_faults(settings: "Settings", wrong: Mapping[str, str]) -> Iterator[str]:
-    for name in _DURATIONS:
-        if name in wrong:
-            continue
+    for name in (*_DURATIONS, *_OPTIONAL_DURATIONS):
         value = getattr(settings, name)
-        if value < timedelta(0) or (value == timedelta(0) and name != "close_timeout"):
+        if name in wrong or value is None:
+            continue
+        if value < timedelta(0) or (value == timedelta(0) and name not in _MAY_BE_ZERO):
             yield f"{name} must be positive"
         if value > _LONGEST:
             yield f"{name} must be 365 days at most"
@@ -137,5 +165,15 @@ def _api_key_faults(settings: "Settings") -> Iterator[str]:
         text = key.reveal()
         if not text or not text.isprintable() or " " in text:
             yield f"api_keys.{name} is empty or holds blanks"
-        if name not in settings.chat_models and name not in settings.transcribers:
+        if not any(name in getattr(settings, field) for field in _PROVIDERS):
             yield f"api_keys.{name}: no provider of that name is in chat_models"
+    for name, keys in settings.key_pools.items():
+        if not any(name in getattr(settings, field) for field in _PROVIDERS):
+            yield f"key_pools.{name}: no provider of that name is in chat_models"
+        if name in settings.api_keys:
+            yield f"key_pools.{name}: the provider has a key in api_keys too; choose one of them"
+        labels = [getattr(key, "label", "") for key in keys]
+        if not keys or len(set(labels)) < len(labels):
+            yield f"key_pools.{name}: name each of its keys once (label)"
+        if any(getattr(key, "name", "") for key in keys) and settings.secret_source is None:
+            yield f"key_pools.{name} names secrets: set secret_source to where they are"

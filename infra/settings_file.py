@@ -8,6 +8,7 @@ from tollkeeper.domain.errors import ConfigurationError, DomainError
 from tollkeeper.domain.secret import Secret
 from tollkeeper.infra.durations import parse_duration
 from tollkeeper.infra.price_book import parse_prices
+from tollkeeper.infra.settings_entries import read_models, read_pool, read_switch
 from tollkeeper.infra.toml_text import parse_toml
 
 PREFIX = "TOLLKEEPER_"
@@ -58,14 +59,20 @@ def _secrets(value: object, environ: Mapping[str, str]) -> tuple[Secret, ...]:
 def _readers(environ: Mapping[str, str], folder: Path) -> Mapping[str, Callable[[object], object]]:
     """How each field is read from what TOML or a variable holds."""
     texts = ("store", "cache", "rate_limiter", "telemetry", "key_prefix", "currency")
-    durations = ("call_timeout", "hold_ttl", "close_timeout", "answer_ttl")
+    more_texts = ("secret_source", "token_counter", "schema_validator", "on_unsupported")
+    durations = ("call_timeout", "hold_ttl", "close_timeout", "answer_ttl", "response_ttl")
+    pauses = ("retry_pause", "longest_retry_pause", "breaker_pause", "attempt_timeout")
+    numbers = ("default_max_tokens", "tries", "breaker_failures")
+    switches = ("only_known_models", "retry_ambiguous", "overflow_fallback", "filter_fallback")
     return {
-        **dict.fromkeys(texts, _text),
-        **dict.fromkeys(durations, parse_duration),
-        "default_max_tokens": _number,
+        **dict.fromkeys((*texts, *more_texts), _text),
+        **dict.fromkeys((*durations, *pauses, "hedge_after"), parse_duration),
+        **dict.fromkeys(numbers, _number),
+        **dict.fromkeys(switches, read_switch),
         "key_pepper": lambda value: _secret(value, environ),
         "retired_key_peppers": lambda value: _secrets(value, environ),
         "price_book": lambda value: str(folder / _text(value)),
+        "catalogue": lambda value: str(folder / _text(value)),
     }
 
 
@@ -73,7 +80,11 @@ def _entry_readers(environ: Mapping[str, str]) -> Mapping[str, Callable[[object]
     """How each entry of the fields that are tables is read."""
     return {
         "chat_models": _text,
+        "embedders": _text,
         "transcribers": _text,
+        "key_pools": lambda value: read_pool(value, lambda text: _secret(text, environ)),
+        "fallbacks": read_models,
+        "concurrency": _number,
         "api_keys": lambda value: _secret(value, environ),
         "default_price": lambda value: value,
     }

@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Generic, ParamSpec, Self, TypeVar, TypeVarTuple, Unpack
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from tollkeeper.application.chat_call import ChatOptions
+from tollkeeper.application.chat_options import ChatOptions
 from tollkeeper.application.stream_completion import CompletionStream
 from tollkeeper.domain.completions import Completion, Delta, Receipt
 from tollkeeper.domain.errors import Conflict
@@ -101,6 +102,11 @@ class SyncCompletionStream:
         """What was charged; None until the stream has ended, or if nothing was."""
         return self._stream.receipt
 
+    @property
+    def first_after(self) -> timedelta | None:
+        """How long the first piece took; None before it."""
+        return self._stream.first_after
+
     def completion(self) -> Completion:
         """Read on to the end and return the whole answer."""
         return self._loop.call(self._stream.completion)
@@ -119,15 +125,20 @@ class SyncTollkeeper:
         self.rotate_key = _Blocking(loop, tk.rotate_key.__call__)
         self.grant_credit = _Blocking(loop, tk.grant_credit.__call__)
         self.complete = _Blocking(loop, tk.complete.__call__)
+        self.embed = _Blocking(loop, tk.embed.__call__)
+        self.run_tools = _Blocking(loop, tk.run_tools.__call__)
+        self.bind_credential = _Blocking(loop, tk.bind_credential.__call__)
         self.transcribe = _Blocking(loop, tk.transcribe.__call__)
         self.charge_usage = _Blocking(loop, tk.charge_usage.__call__)
         self.report_usage = _Blocking(loop, tk.report_usage.__call__)
         self.list_entries = _Blocking(loop, tk.list_entries.__call__)
+        self.list_attempts = _Blocking(loop, tk.list_attempts.__call__)
         self.list_audit = _Blocking(loop, tk.list_audit.__call__)
         self.expire_holds = _Blocking(loop, tk.expire_holds.__call__)
         self.define_plan = _Blocking(loop, tk.define_plan.__call__)
         self.subscribe_account = _Blocking(loop, tk.subscribe_account.__call__)
         self.price_book = tk.price_book
+        self.catalogue = tk.catalogue
 
     def authenticate_key(self, token: str | Secret) -> Principal:
         """Return who holds *token*."""

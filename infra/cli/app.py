@@ -20,6 +20,7 @@ from tollkeeper.infra.cli.doctor import doctor
 from tollkeeper.infra.cli.init import init
 from tollkeeper.infra.cli.keys import app as keys
 from tollkeeper.infra.cli.ledger import holds, ledger
+from tollkeeper.infra.cli.models import models
 from tollkeeper.infra.cli.plans import app as plans
 from tollkeeper.infra.cli.session import Chosen
 from tollkeeper.infra.cli.transcribe import transcribe
@@ -116,7 +117,7 @@ def _tollkeeper(
     ctx.obj = Chosen(environment, file)
 
 
-for command in (demo, init, complete, transcribe, usage, ledger, audit, doctor, verify):
+for command in (demo, init, models, complete, transcribe, usage, ledger, audit, doctor, verify):
     app.command()(command)
 for name, group in (("keys", keys), ("credit", credit), ("plans", plans), ("holds", holds)):
     app.add_typer(group, name=name)

@@ -45,20 +45,25 @@ class Part:
 def parts_of(settings: "Settings") -> Iterator[Part]:
     """Name everything that *settings* choose an adapter for; makes nothing yet."""
     from tollkeeper.infra.bootstrap import make_container
+    from tollkeeper.infra.container import context_of
     from tollkeeper.infra.registry import make_adapter
 
     container = make_container(settings)
-    for port in ("store", "cache", "rate_limiter", "telemetry"):
+    for port in ("store", "cache", "rate_limiter", "telemetry", "schema_validator"):
         yield Part(port, getattr(settings, port), getattr(container, port))
+    for port in ("secret_source", "token_counter"):
+        if getattr(settings, port) is not None:
+            yield Part(port, getattr(settings, port), getattr(container, port))
     # Each provider by itself: the container makes all those of a port together.
     for port, urls in (
         ("chat_model", settings.chat_models),
+        ("embedder", settings.embedders),
         ("transcriber", settings.transcribers),
     ):
         for name, url in urls.items():
 
             def make(port: str = port, url: str = url, name: str = name) -> Any:
-                return make_adapter(port, url, api_key=settings.api_keys.get(name))
+                return make_adapter(port, url, **context_of(port, settings, name))
 
             yield Part(f"{port} {name}", url, make)
     yield Part("price book", settings.price_book or "built in", container.price_book)

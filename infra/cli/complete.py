@@ -24,7 +24,7 @@ from tollkeeper.infra.cli.session import load_settings, with_tollkeeper
 from tollkeeper.infra.cli.tools_file import read_tools
 
 if TYPE_CHECKING:
-    from tollkeeper.application.chat_call import ChatOptions
+    from tollkeeper.application.chat_options import ChatOptions
     from tollkeeper.domain.principals import Principal
     from tollkeeper.infra.facade import Tollkeeper
 

@@ -7,6 +7,7 @@ from attrs import define, field
 
 from tollkeeper import Completion, Delta, FinishReason, TokenUsage
 from tollkeeper.domain.chat import ChatRequest
+from tollkeeper.domain.credentials import Credential
 
 
 @define
@@ -19,7 +20,9 @@ class CountingModel:
     asked: int = field(default=0, init=False)
     last: ChatRequest | None = field(default=None, init=False)
 
-    async def complete(self, request: ChatRequest) -> Completion:
+    async def complete(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> Completion:
         self.asked += 1
         self.last = request
         await asyncio.sleep(self.wait)
@@ -29,7 +32,9 @@ class CountingModel:
             text="General Kenobi", finish_reason=FinishReason.STOP, usage=self.usage, model="m"
         )
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+    async def stream(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> AsyncIterator[Delta]:
         answer = await self.complete(request)
         yield Delta(text=answer.text)
         yield Delta(finish_reason=answer.finish_reason, usage=answer.usage)

@@ -200,7 +200,7 @@ async def test_the_plan_decides_over_models_length_rate_and_markup(tmp_path: Pat
         plan = Plan(
             "small",
             models=("tokens/*",),
-            rate_limit=RateLimit.parse("2/hour"),
+            rate_limit=RateLimit.parse("1/hour"),
             max_output_tokens=100,
             markup_bps=5_000,
         )

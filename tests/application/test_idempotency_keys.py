@@ -8,7 +8,7 @@ import pytest
 from tests.application.counting_model import CountingModel
 from tests.application.world import open_world
 from tollkeeper import Completion, TokenUsage, user
-from tollkeeper.domain.errors import Conflict, IdempotencyConflict, Unavailable
+from tollkeeper.domain.errors import Conflict, IdempotencyConflict, Rejected
 
 pytestmark = pytest.mark.anyio
 HELLO = (user("Hello there"),)
@@ -54,11 +54,11 @@ async def test_the_same_key_for_another_call_is_a_conflict(tmp_path: Path) -> No
 
 async def test_a_failed_try_may_be_made_again_under_its_key(tmp_path: Path) -> None:
     model = CountingModel(
-        usage=TokenUsage(input=1), error=Unavailable("down", port="chat_model", adapter="test")
+        usage=TokenUsage(input=1), error=Rejected("no", port="chat_model", adapter="test")
     )
     async with open_world(tmp_path, chat_models={"tokens": model}) as world:
         for _ in range(2):
-            with pytest.raises(Unavailable):
+            with pytest.raises(Rejected):
                 await world.tk.complete(
                     world.principal, model="tokens/m", messages=HELLO, idempotency_key="once"
                 )

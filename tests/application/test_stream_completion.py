@@ -14,6 +14,7 @@ from tests.application.world import World, open_world
 from tollkeeper import CompletionStream, Delta, FinishReason, TokenUsage, user
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion
+from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import Timeout, Unavailable
 from tollkeeper.domain.meters import Meter, Provenance
 
@@ -36,10 +37,14 @@ class PlayingModel:
     stall_after: int | None = None
     closed: int = field(default=0, init=False)
 
-    async def complete(self, request: ChatRequest) -> Completion:
+    async def complete(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> Completion:
         raise AssertionError("only streams are asked for here")
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+    async def stream(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> AsyncIterator[Delta]:
         try:
             for number, delta in enumerate(self.deltas):
                 if number == self.break_after:

@@ -59,7 +59,7 @@ def settings_in(folder: Path, *, store: str = "memory://", **more: object) -> Se
     """Make settings with the prices of these tests."""
     prices = folder / "prices.toml"
     prices.write_text(PRICES)
-    more = {"transcribers": {}, **more}
+    more = {"transcribers": {}, "embedders": {}, **more}
     return Settings(environment="test", store=store, price_book=str(prices), **more)  # type: ignore[arg-type]
 
 

@@ -77,19 +77,19 @@ from tollkeeper.domain.completions import Completion, Delta, FinishReason, Token
 class ParrotModel:
     """Says what it heard, and how it was made."""
 
-    def __init__(self, url, api_key):
-        self.url, self.api_key = url, api_key
+    def __init__(self, url, api_key, provider):
+        self.url, self.api_key, self.provider = url, api_key, provider
 
     @classmethod
-    def from_url(cls, url, *, api_key):
-        return cls(url, api_key)
+    def from_url(cls, url, *, api_key, provider):
+        return cls(url, api_key, provider)
 
-    async def complete(self, request):
+    async def complete(self, request, *, credential=None):
         said = f"{request.messages[-1].text} {request.model} {self.url} {self.api_key.reveal()}"
         usage = TokenUsage(input=1, output=1)
         return Completion(text=said, finish_reason=FinishReason.STOP, usage=usage, model="parrot")
 
-    async def stream(self, request):
+    async def stream(self, request, *, credential=None):
         whole = await self.complete(request)
         yield Delta(text=whole.text, finish_reason=whole.finish_reason, usage=whole.usage)
 

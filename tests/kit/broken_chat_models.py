@@ -15,6 +15,7 @@ from tollkeeper.domain.completions import (
     TokenUsage,
     ToolCallDelta,
 )
+from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import NotFound, Unavailable
 from tollkeeper.domain.messages import Role
 from tollkeeper.domain.tools import JsonSchema
@@ -59,7 +60,9 @@ class Obedient(MemoryChatModel):
         async for delta in super().stream(request):
             yield delta
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
+    async def stream(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> AsyncGenerator[Delta, None]:
         async for delta in self.deltas(request):
             yield delta
 
@@ -203,7 +206,9 @@ class SharesItsAnswer(Obedient):
         super().__init__()
         self._request: ChatRequest | None = None
 
-    async def complete(self, request: ChatRequest) -> Completion:
+    async def complete(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> Completion:
         self._request = request
         await asyncio.sleep(0.01)
         return await super().complete(self._request)
@@ -225,7 +230,9 @@ class SharedByAll(Obedient):
 class CannotBeClosed(Obedient):
     """Returns an iterator that has no aclose()."""
 
-    def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:  # type: ignore[override]
+    def stream(
+        self, request: ChatRequest, *, credential: Credential | None = None
+    ) -> AsyncIterator[Delta]:  # type: ignore[override]
         return _Bare(super().stream(request))
 
 

@@ -12,6 +12,7 @@ import struct
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 from attrs import Factory, define, field, frozen
 
@@ -37,6 +38,8 @@ class Play:
     ending: Ending = "whole"
     head: bool = True
     raw: bool = False
+    head_after: float = 0.0
+    """Seconds of silence before the head goes out."""
 
 
 @define(eq=False)
@@ -54,6 +57,16 @@ class SeenRequest:
     """The client closed the connection before the answer had ended."""
     ended: threading.Event = field(factory=threading.Event, repr=False)
     """The answer ended, or the client left."""
+
+    @property
+    def route(self) -> str:
+        """The path without its query."""
+        return self.path.partition("?")[0]
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What the path asks for after its question mark."""
+        return dict(parse_qsl(self.path.partition("?")[2]))
 
     @property
     def json(self) -> dict[str, Any]:
@@ -211,6 +224,8 @@ class _Connection(asyncio.Protocol):
         await self._more.wait()
 
     async def _answer(self, transport: asyncio.Transport, play: Play, seen: SeenRequest) -> None:
+        if play.head_after:
+            await asyncio.sleep(play.head_after)
         if play.head and not play.raw:
             transport.write(_head(play))
             await asyncio.sleep(0)

@@ -1,0 +1,274 @@
+"""Asking providers until one answers: retries, fallbacks and hedging under one deadline.
+
+Everything here happens before the first token reaches the caller. A call asks at most
+``tries`` times along each route, and along each route once; it never sleeps beyond its deadline,
+nor after its last attempt.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Generic, Protocol, TypeVar
+
+from attrs import define, field, frozen
+
+from tollkeeper.application.admission import Admission
+from tollkeeper.application.attempt_records import AttemptRecords
+from tollkeeper.application.breakers import Breakers
+from tollkeeper.application.key_pools import KeyPool, KeyPools
+from tollkeeper.application.live_attempt import LiveAttempt, Measure
+from tollkeeper.application.places import Places
+from tollkeeper.application.routes import Route
+from tollkeeper.domain.credentials import Credential
+from tollkeeper.domain.errors import InvalidRequest, Throttled, Timeout, TollkeeperError
+from tollkeeper.domain.retries import RetryPolicy, Step
+from tollkeeper.ports.clock import Clock
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+
+class Opening(Protocol[A, T]):
+    """How one attempt is made, up to the point after which no other may be."""
+
+    async def open(self, attempt: LiveAttempt[A]) -> T:
+        """Ask along ``attempt.route``, and return the answer, or the stream once it says anything.
+
+        Raises:
+            TollkeeperError: it failed; the attempt is not ended yet.
+        """
+
+    async def discard(self, attempt: LiveAttempt[A], opened: T) -> None:
+        """Leave what *attempt* opened, since another attempt won, and end its record."""
+
+
+@frozen
+class Choice(Generic[A]):
+    """A route, and the account's admission for its model."""
+
+    route: Route[A]
+    admission: Admission
+
+
+@define(eq=False)
+class Asked(Generic[A]):
+    """What is asked, of whom, and until when.
+
+    *choices* are asked in order; *larger* holds the models for a request that does not fit the
+    first's window, *unfiltered* those for content that its filter refuses. *credentials* are the
+    caller's own, by provider: with any of them given, no other is used. *deadline* is a moment of
+    the event loop's clock.
+    """
+
+    port: str
+    choices: Sequence[Choice[A]]
+    records: AttemptRecords
+    measure: Measure
+    deadline: float
+    larger: Sequence[Choice[A]] = ()
+    unfiltered: Sequence[Choice[A]] = ()
+    credentials: Mapping[str, Credential] | None = None
+    hedge_after: timedelta | None = None
+
+
+@frozen
+class Asking:
+    """Makes attempts, one after the other or, hedged, two at once."""
+
+    clock: Clock
+    retries: RetryPolicy = field(factory=RetryPolicy)
+    breakers: Breakers = field(factory=Breakers)
+    key_pools: KeyPools = field(factory=KeyPools)
+    places: Places = field(factory=Places)
+    attempt_timeout: timedelta | None = None
+    """How long one attempt may take to its first token, or to its whole answer."""
+    chance: random.Random = field(factory=random.Random, repr=False)
+
+    async def first(self, asked: Asked[A], opening: Opening[A, T]) -> tuple[T, LiveAttempt[A]]:
+        """Return what the first attempt that succeeds opened, and that attempt, still live.
+
+        Raises:
+            TollkeeperError: none did; the last failure, or the one that nobody else can mend.
+        """
+        if asked.hedge_after is None:
+            return await self._chain(asked, asked.choices, opening)
+        return await self._hedged(asked, opening)
+
+    async def _chain(
+        self, asked: Asked[A], choices: Sequence[Choice[A]], opening: Opening[A, T]
+    ) -> tuple[T, LiveAttempt[A]]:
+        waiting = list(choices)
+        done: set[str] = set()
+        while True:
+            choice = waiting.pop(0)
+            done.add(choice.route.model)
+            try:
+                return await self._along(asked, choice, opening)
+            except TollkeeperError as error:
+                step = self.retries.after(error, tried=self.retries.tries)
+                more = {Step.LARGER: asked.larger, Step.UNFILTERED: asked.unfiltered}.get(step)
+                if more is not None:
+                    waiting = [each for each in more if each.route.model not in done]
+                if step is Step.STOP or not waiting or _now() >= asked.deadline:
+                    raise
+
+    async def _along(
+        self, asked: Asked[A], choice: Choice[A], opening: Opening[A, T]
+    ) -> tuple[T, LiveAttempt[A]]:
+        """Ask along one route, as often as the policy allows."""
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                return await self._once(asked, choice, opening)
+            except TollkeeperError as error:
+                if self.retries.after(error, tried=tried) is not Step.RETRY:
+                    raise
+                pause = self._pause(error, choice.route, tried)
+                if _now() + pause >= asked.deadline:
+                    raise
+            await asyncio.sleep(pause)
+
+    def _pause(self, error: TollkeeperError, route: Route[A], tried: int) -> float:
+        pool = self.key_pools.pool(route.provider)
+        if pool is not None and isinstance(error, Throttled):
+            _, wait = pool.choose(now=_now(), chance=0.0)
+            if wait <= 0:
+                return 0.0  # the limit is the other key's
+        pause = self.retries.pause(error, tried=tried, chance=self.chance.random())
+        return pause.total_seconds()
+
+    async def _once(
+        self, asked: Asked[A], choice: Choice[A], opening: Opening[A, T]
+    ) -> tuple[T, LiveAttempt[A]]:
+        route = choice.route
+        now = _now()
+        if now >= asked.deadline:
+            raise Timeout("there is no time left to ask", port=asked.port, adapter=route.provider)
+        self.breakers.check(route.model, now=now, port=asked.port)
+        try:
+            pool = None if asked.credentials else self.key_pools.pool(route.provider)
+            credential = await self._credential(asked, route, pool)
+            await self.places.take(route.provider, within=asked.deadline - now, port=asked.port)
+        except BaseException:
+            self.breakers.undecided(route.model)
+            raise
+        attempt = LiveAttempt(
+            asked.records.next_number(),
+            route,
+            choice.admission,
+            credential,
+            self.clock.now(),
+            asked.records,
+            asked.measure,
+            self.breakers,
+            self.places,
+            pool,
+        )
+        try:
+            return await self._opened(asked, attempt, opening), attempt
+        except TollkeeperError as error:
+            attempt.failed(error)
+            raise
+        except asyncio.CancelledError:
+            if _now() >= asked.deadline:
+                attempt.failed(_late(asked, route))
+            else:
+                attempt.abandoned()
+            raise
+        except BaseException:
+            attempt.crashed()
+            raise
+
+    async def _opened(self, asked: Asked[A], attempt: LiveAttempt[A], opening: Opening[A, T]) -> T:
+        if self.attempt_timeout is None:
+            return await opening.open(attempt)
+        try:
+            async with asyncio.timeout(self.attempt_timeout.total_seconds()):
+                return await opening.open(attempt)
+        except TimeoutError as error:
+            raise _late(asked, attempt.route) from error
+
+    async def _credential(
+        self, asked: Asked[A], route: Route[A], pool: KeyPool | None
+    ) -> Credential | None:
+        """Choose the credential of one attempt; None leaves it to the adapter's own."""
+        if asked.credentials:
+            own = asked.credentials.get(route.provider)
+            if own is None:
+                raise InvalidRequest(
+                    f"the call brings credentials, and none for {route.provider}",
+                    code="credential_missing",
+                )
+            return own
+        if pool is None:
+            return None
+        key, wait = pool.choose(now=_now(), chance=self.key_pools.chance.random())
+        if wait > 0:
+            raise Throttled(
+                f"every key for {route.provider} rests after a limit of the provider's",
+                port=asked.port,
+                adapter=route.provider,
+                retry_after=timedelta(seconds=wait),
+                code="keys_resting",
+            )
+        secret = await self.key_pools.secret_of(key)
+        return Credential(route.provider, route.base_url, secret, label=key.label)
+
+    async def _hedged(self, asked: Asked[A], opening: Opening[A, T]) -> tuple[T, LiveAttempt[A]]:
+        assert asked.hedge_after is not None
+        running = {asyncio.ensure_future(self._chain(asked, asked.choices, opening))}
+        winner: tuple[T, LiveAttempt[A]] | None = None
+        failure: BaseException | None = None
+        try:
+            done, _ = await asyncio.wait(running, timeout=asked.hedge_after.total_seconds())
+            if not done:
+                # The next model first, and the same one if it is the only one.
+                second = [*asked.choices[1:], asked.choices[0]]
+                running.add(asyncio.ensure_future(self._chain(asked, second, opening)))
+            while running and winner is None:
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    if task.exception() is not None:
+                        failure = task.exception()
+                    elif winner is None:
+                        winner = task.result()
+                    else:
+                        running.add(task)  # it won too, a moment later: it is left below
+        finally:
+            try:
+                await _leave(running, opening)
+            except BaseException:
+                if winner is not None:
+                    await opening.discard(winner[1], winner[0])
+                raise
+        if winner is not None:
+            return winner
+        assert failure is not None
+        raise failure
+
+
+async def _leave(
+    running: "set[asyncio.Task[tuple[T, LiveAttempt[A]]]]", opening: Opening[A, T]
+) -> None:
+    """End the attempts that lost, and whatever they opened."""
+    for task in running:
+        task.cancel()
+    for ended in await asyncio.gather(*running, return_exceptions=True):
+        if not isinstance(ended, BaseException):
+            opened, attempt = ended
+            await opening.discard(attempt, opened)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _late(asked: Asked[A], route: Route[A]) -> Timeout:
+    return Timeout(
+        f"{route.provider} did not answer in time",
+        port=asked.port,
+        adapter=route.provider,
+        ambiguous=True,
+    )

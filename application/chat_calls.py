@@ -1,0 +1,158 @@
+"""What completing and streaming have in common: everything up to the models themselves."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from tollkeeper.application.admission import Admissions
+from tollkeeper.application.asking import Choice
+from tollkeeper.application.chat_call import (
+    AdmittedChat,
+    ChatCall,
+    by_provider,
+    checked_timeout,
+    fingerprint,
+)
+from tollkeeper.application.chat_options import OF_THE_CALL, ChatOptions
+from tollkeeper.application.chat_requests import checked_for, request_along
+from tollkeeper.application.metered_calls import MeteredCalls
+from tollkeeper.application.policy import Policy
+from tollkeeper.application.routes import Routing
+from tollkeeper.domain.chat import ChatRequest
+from tollkeeper.domain.errors import InvalidRequest, NotFound, PermissionDenied, Unsupported
+from tollkeeper.domain.messages import Message
+from tollkeeper.domain.meters import Meter
+from tollkeeper.domain.principals import Principal
+from tollkeeper.domain.token_counts import Count, bound_input_tokens
+from tollkeeper.domain.tools import JsonSchema
+from tollkeeper.ports.chat_model import ChatModel
+from tollkeeper.ports.schema_validator import SchemaValidator
+from tollkeeper.ports.token_counter import TokenCounter
+
+OPERATION = "chat:complete"
+_METERS = (Meter.INPUT_TOKENS, Meter.OUTPUT_TOKENS)
+
+
+def counter_for(counter: TokenCounter | None, model: str) -> Count | None:
+    """Return what counts the tokens of a text for *model*."""
+    return None if counter is None else lambda text: counter.count(text, model=model)
+
+
+@frozen
+class ChatCalls:
+    """Checks a completion, finds its models and places its hold."""
+
+    routing: Routing[ChatModel]
+    admissions: Admissions
+    metered_calls: MeteredCalls
+    schema_validator: SchemaValidator
+    token_counter: TokenCounter | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """What the settings say."""
+        return self.metered_calls.policy
+
+    async def admit(
+        self, principal: Principal, model: str, messages: Sequence[Message], options: ChatOptions
+    ) -> AdmittedChat:
+        """Do all that comes before money; whatever is refused here has cost nothing."""
+        self.metered_calls.refuse_when_closing()
+        timeout = checked_timeout(options.get("timeout"), self.policy)
+        by_provider(options.get("credentials"))
+        request = self._request(model, messages, options)
+        if isinstance(request.response_format, JsonSchema):
+            self.schema_validator.check(request.response_format.schema)
+        principal = self.admissions.permitted(principal, OPERATION)
+        plan = await self.admissions.plan_of(principal)
+        route = self.routing.route(model, plan=plan.name)
+        admission = self.admissions.admission(
+            principal,
+            plan,
+            operation=OPERATION,
+            model=route.model,
+            priced_as=route.price_name,
+            meters=_METERS,
+        )
+        asked = options.get("max_tokens")
+        request = checked_for(request, route, plan, asked=asked)
+        first = Choice(route, admission)
+
+        def others(names: Iterable[str]) -> tuple[Choice[ChatModel], ...]:
+            found = (self._other(name, first, request) for name in names)
+            return tuple(choice for choice in found if choice is not None)
+
+        card, policy = route.card, self.policy
+        larger = [card.larger] if card and card.larger and policy.overflow_fallback else []
+        behind = [card.unfiltered] if card and card.unfiltered and policy.filter_fallback else []
+        chain = self.routing.names_after(route.model, options.get("fallbacks"))
+        choices = (first, *others(chain))
+        await self.admissions.count(admission)
+        return AdmittedChat(request, choices, others(larger), others(behind), timeout, options)
+
+    def _request(
+        self, model: str, messages: Sequence[Message], options: ChatOptions
+    ) -> ChatRequest:
+        card = self.routing.catalogue.card(model) if isinstance(model, str) else None
+        rest: dict[str, Any] = {k: v for k, v in options.items() if k not in OF_THE_CALL}
+        if rest.get("max_tokens") is None:
+            rest["max_tokens"] = self.policy.default_max_tokens
+        if card is not None:
+            rest["quirks"] = card.quirks
+        rest.setdefault("on_unsupported", self.policy.on_unsupported)
+        name = card.wire_name if card is not None else str(model).partition("/")[2] or "?"
+        return ChatRequest(model=name, messages=messages, **rest)
+
+    def _other(
+        self, name: str, first: Choice[ChatModel], request: ChatRequest
+    ) -> Choice[ChatModel] | None:
+        """Return the choice of another model; None if this account or request cannot have it."""
+        admission = first.admission
+        try:
+            route = self.routing.route(name, plan=admission.plan.name)
+            request_along(request, route, first=first.route)
+            other = self.admissions.admission(
+                admission.principal,
+                admission.plan,
+                operation=OPERATION,
+                model=route.model,
+                priced_as=route.price_name,
+                meters=_METERS,
+            )
+        except (PermissionDenied, Unsupported):
+            return None
+        except NotFound as error:
+            raise InvalidRequest(
+                f"the fallback {name}: {error}", code="invalid_fallback"
+            ) from error
+        fits = other.prices.currency == admission.prices.currency
+        return Choice(route, other) if fits and route.model != first.route.model else None
+
+    async def begin(self, admitted: AdmittedChat) -> ChatCall:
+        """Place the hold: the worst case of the dearest model that may answer."""
+        request, options = admitted.request, admitted.options
+        key = options.get("idempotency_key")
+        choices = list(admitted.all_choices())
+        metered = await self.metered_calls.begin(
+            admitted.admission,
+            bounds={
+                Meter.REQUESTS: 1,
+                Meter.INPUT_TOKENS: self._bound(request, choices),
+                Meter.OUTPUT_TOKENS: request.max_tokens,
+            },
+            idempotency_key=key,
+            fingerprint=fingerprint(request) if key is not None else "",
+            others=[choice.admission for choice in choices[1:]],
+            most_cost=options.get("most_cost"),
+        )
+        return ChatCall(admitted, metered)
+
+    def _bound(self, request: ChatRequest, choices: Sequence[Choice[ChatModel]]) -> int:
+        bounds = []
+        for choice in choices:
+            card = choice.route.card
+            count = counter_for(self.token_counter, choice.route.model)
+            window = None if card is None else card.context_window
+            bounds.append(bound_input_tokens(request, count=count, window=window))
+        return max(bounds)
