@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from tollkeeper.domain.api_keys import ApiKey
+from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.audit import AuditEntry
 from tollkeeper.domain.errors import IdempotencyConflict
 from tollkeeper.domain.ledger import Balance, Entry, Hold
@@ -43,6 +44,9 @@ class MemoryDatabase:
     usage: defaultdict[str, dict[str, UsageEvent]] = field(factory=lambda: defaultdict(dict))
     """By account and event id."""
     owner_of_event: dict[str, str] = field(factory=dict)
+    attempts: dict[str, Attempt] = field(factory=dict)
+    attempts_of: defaultdict[str, list[Attempt]] = field(factory=lambda: defaultdict(list))
+    """By account, as they came."""
 
     def balance(self, account: str, currency: str) -> Balance:
         """Return the balance; zero if there is none."""
@@ -58,6 +62,14 @@ class MemoryDatabase:
         """Append a usage event."""
         self.usage[event.account][event.id] = event
         self.owner_of_event[event.id] = event.account
+
+    def log_attempts(self, attempts: Iterable[Attempt]) -> None:
+        """Append those of *attempts* whose ids are not here."""
+        for attempt in attempts:
+            if attempt.id not in self.attempts:
+                # What the caller holds may be changed by the caller: its quantities are a dict.
+                self.attempts[attempt.id] = kept = evolve(attempt)
+                self.attempts_of[kept.account].append(kept)
 
 
 def distinct(events: Iterable[UsageEvent]) -> dict[str, UsageEvent]:

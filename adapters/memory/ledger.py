@@ -6,6 +6,7 @@ from datetime import datetime
 from attrs import field, frozen
 
 from tollkeeper.adapters.memory.database import MemoryDatabase, distinct
+from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.errors import Conflict, IdempotencyConflict, InvalidRequest, NotFound
 from tollkeeper.domain.ledger import Balance, Entry, EntryKind, Hold, HoldState
 from tollkeeper.domain.money import Money
@@ -94,14 +95,18 @@ class MemoryLedger:
         usage: Sequence[UsageEvent],
         entry_id: str,
         at: datetime,
+        attempts: Sequence[Attempt] = (),
     ) -> Entry:
-        """Take money for a hold, and log the usage."""
+        """Take money for a hold, and log the usage and the attempts."""
         hold = self._hold(hold_id)
+        attempts = tuple(attempts)
+        _check_owner(attempts, hold)
         events = distinct(usage)
         if hold.state is HoldState.CAPTURED:
             entry, logged = self.database.captures[hold_id]
             if hold.captured != amount or not _same_measurements(events, logged):
                 raise IdempotencyConflict("the hold was captured for another amount or usage")
+            self.database.log_attempts(attempts)
             return entry
         captured = hold.capture(amount, at=at)
         if any(event.account != hold.account for event in events.values()):
@@ -126,13 +131,19 @@ class MemoryLedger:
         self.database.captures[hold_id] = (entry, events)
         for event in events.values():
             self.database.log(event)
+        self.database.log_attempts(attempts)
         self._post(entry, after)
         return entry
 
-    async def release(self, *, hold_id: str, at: datetime) -> Hold:
-        """Give a hold back."""
+    async def release(
+        self, *, hold_id: str, at: datetime, attempts: Sequence[Attempt] = ()
+    ) -> Hold:
+        """Give a hold back, and log the attempts."""
         hold = self._hold(hold_id)
+        attempts = tuple(attempts)
+        _check_owner(attempts, hold)
         released = hold.release(at=at)
+        self.database.log_attempts(attempts)
         self.database.balances[hold.account, hold.amount.currency] = self._without(hold)
         self._resolve(released)
         return released
@@ -188,6 +199,11 @@ class MemoryLedger:
         purse = (entry.account, entry.amount.currency)
         self.database.entries[purse].append(entry)
         self.database.balances[purse] = after
+
+
+def _check_owner(attempts: Iterable[Attempt], hold: Hold) -> None:
+    if any(attempt.account != hold.account for attempt in attempts):
+        raise InvalidRequest("attempts and hold must be of one account", code="wrong_account")
 
 
 def _same_measurements(some: dict[str, UsageEvent], others: dict[str, UsageEvent]) -> bool:

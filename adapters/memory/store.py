@@ -4,6 +4,7 @@ from typing import Self
 
 from attrs import field, frozen
 
+from tollkeeper.adapters.memory.attempt_log import MemoryAttemptLog
 from tollkeeper.adapters.memory.audit_log import MemoryAuditLog
 from tollkeeper.adapters.memory.database import MemoryDatabase
 from tollkeeper.adapters.memory.key_store import MemoryKeyStore
@@ -59,3 +60,8 @@ class MemoryStore:
     def audit_log(self) -> MemoryAuditLog:
         """Who changed what."""
         return MemoryAuditLog(self.database)
+
+    @property
+    def attempt_log(self) -> MemoryAttemptLog:
+        """What was asked of providers."""
+        return MemoryAttemptLog(self.database)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tollkeeper.adapters.sqlite.failures import is_busy, primary_code, translate
-from tollkeeper.adapters.sqlite.schema import install, is_ready
+from tollkeeper.adapters.sqlite.schema import SCHEMA_VERSION, bring_up_to_date, version_of
 from tollkeeper.domain.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -142,11 +142,11 @@ def _make_file(path: Path) -> None:
 
 
 def _make_ready(connection: sqlite3.Connection, name: str, deadline: float) -> None:
-    def look() -> bool:
+    def look() -> int:
         with _transaction(connection, "BEGIN"):
-            return is_ready(connection, name=name)
+            return version_of(connection, name=name)
 
-    ready = patiently(look, deadline=deadline)
+    version = patiently(look, deadline=deadline)
     [(mode,)] = patiently(
         lambda: connection.execute("PRAGMA journal_mode = WAL").fetchall(), deadline=deadline
     )
@@ -158,14 +158,13 @@ def _make_ready(connection: sqlite3.Connection, name: str, deadline: float) -> N
     # A batch stays in memory until it is committed, and after a burst the log is cut back.
     connection.execute("PRAGMA cache_size = -32768")
     connection.execute("PRAGMA journal_size_limit = 67108864")
-    if ready:
+    if version == SCHEMA_VERSION:
         return
 
     def make() -> None:
         with _transaction(connection, "BEGIN IMMEDIATE"):
             # Another process may have been faster.
-            if not is_ready(connection, name=name):
-                install(connection)
+            bring_up_to_date(connection, version=version_of(connection, name=name))
 
     patiently(make, deadline=deadline)
 

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
+from tollkeeper.adapters.sqlite.attempts import append_attempts
 from tollkeeper.adapters.sqlite.database import Database
 from tollkeeper.adapters.sqlite.entries import (
     capture_of,
@@ -22,6 +23,7 @@ from tollkeeper.adapters.sqlite.holds import (
 )
 from tollkeeper.adapters.sqlite.rows import to_micros
 from tollkeeper.adapters.sqlite.usage_events import append_captured, were_captured
+from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.errors import IdempotencyConflict, InvalidRequest
 from tollkeeper.domain.ledger import Balance, Entry, EntryKind, Hold, HoldState
 from tollkeeper.domain.money import Money
@@ -128,12 +130,14 @@ class SqliteLedger:
         usage: Sequence[UsageEvent],
         entry_id: str,
         at: datetime,
+        attempts: Sequence[Attempt] = (),
     ) -> Entry:
-        """Take *amount* for the hold, give the rest back, and log *usage*."""
-        usage = tuple(usage)
+        """Take *amount* for the hold, give the rest back, and log *usage* and *attempts*."""
+        usage, attempts = tuple(usage), tuple(attempts)
 
         def change(connection: sqlite3.Connection) -> Entry:
             hold, balance = hold_by_id(connection, hold_id)
+            _append(connection, attempts, hold)
             if hold.state is HoldState.CAPTURED:
                 first, logged = capture_of(connection, hold_id)
                 if hold.captured != amount or not were_captured(connection, usage, logged=logged):
@@ -166,11 +170,15 @@ class SqliteLedger:
 
         return await self._database.change(change)
 
-    async def release(self, *, hold_id: str, at: datetime) -> Hold:
-        """Give the whole hold back."""
+    async def release(
+        self, *, hold_id: str, at: datetime, attempts: Sequence[Attempt] = ()
+    ) -> Hold:
+        """Give the whole hold back, and log *attempts*."""
+        attempts = tuple(attempts)
 
         def change(connection: sqlite3.Connection) -> Hold:
             hold, balance = hold_by_id(connection, hold_id)
+            _append(connection, attempts, hold)
             released = hold.release(at=at)
             if released is not hold:
                 resolve_hold(connection, released)
@@ -212,3 +220,12 @@ class SqliteLedger:
         return await self._database.scan(
             lambda c: entries_of(c, account, currency, after=after, limit=limit)
         )
+
+
+def _append(connection: sqlite3.Connection, attempts: Sequence[Attempt], hold: Hold) -> None:
+    """Append what was asked of providers for *hold*; undone with the rest if anything fails."""
+    if not attempts:
+        return
+    if any(attempt.account != hold.account for attempt in attempts):
+        raise InvalidRequest("attempts and hold must be of one account", code="wrong_account")
+    append_attempts(connection, attempts)

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
+from tollkeeper.adapters.sqlite.attempt_log import SqliteAttemptLog
 from tollkeeper.adapters.sqlite.audit_log import SqliteAuditLog
 from tollkeeper.adapters.sqlite.database import Database
 from tollkeeper.adapters.sqlite.key_store import SqliteKeyStore
@@ -20,7 +21,10 @@ _REMEDY = "write sqlite:///name.db (beside the process) or sqlite:////folder/nam
 
 
 class SqliteStore:
-    """The five parts of a store in one SQLite file, which is made at the first opening.
+    """The six parts of a store in one SQLite file, which is made at the first opening.
+
+    A file that an older Tollkeeper wrote is brought up to date when it is opened; the older one
+    refuses it from then on.
 
     What was acknowledged survives a crash of the process and of the machine: a commit returns
     when the disk has it. Any number of event loops may use one opened store, and any number of
@@ -40,6 +44,7 @@ class SqliteStore:
         self._usage_log = SqliteUsageLog(self._database)
         self._plan_store = SqlitePlanStore(self._database)
         self._audit_log = SqliteAuditLog(self._database)
+        self._attempt_log = SqliteAttemptLog(self._database)
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -87,6 +92,11 @@ class SqliteStore:
     def audit_log(self) -> SqliteAuditLog:
         """Who changed what."""
         return self._audit_log
+
+    @property
+    def attempt_log(self) -> SqliteAttemptLog:
+        """What was asked of providers."""
+        return self._attempt_log
 
     @property
     def commits(self) -> int:

@@ -13,18 +13,19 @@ from tollkeeper.domain.usage import UsageEvent
 
 _INSERT = """
     INSERT INTO usage_events (id, account, key_id, call_id, operation, model, meter, quantity,
-        provenance, cost, cost_currency, charge, charge_currency, price_id, occurred_at, hold_id)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        provenance, cost, cost_currency, charge, charge_currency, price_id, occurred_at, attempt,
+        hold_id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _BY_ID = """
     SELECT id, account, key_id, call_id, operation, model, meter, quantity, provenance, cost,
-        cost_currency, charge, charge_currency, price_id, occurred_at
+        cost_currency, charge, charge_currency, price_id, occurred_at, attempt
     FROM usage_events WHERE id = ?
 """
 
 
 def event_from_row(row: tuple[Any, ...]) -> UsageEvent:
-    """Read a row of all columns but the last, in the order of the table."""
+    """Read a row of all columns but ``hold_id``, in the order of an event's fields."""
     return UsageEvent(
         id=row[0],
         account=row[1],
@@ -39,6 +40,7 @@ def event_from_row(row: tuple[Any, ...]) -> UsageEvent:
         charge=Money(row[11], row[12]),
         price_id=row[13],
         occurred_at=from_micros(row[14]),
+        attempt=row[15],
     )
 
 
@@ -59,6 +61,7 @@ def _to_row(event: UsageEvent, hold_id: str | None) -> tuple[Any, ...]:
         event.charge.currency,
         event.price_id,
         to_micros(event.occurred_at),
+        event.attempt,
         hold_id,
     )
 

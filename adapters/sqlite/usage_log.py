@@ -5,19 +5,17 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tollkeeper.adapters.sqlite.database import Database
-from tollkeeper.adapters.sqlite.rows import page_size, to_micros
+from tollkeeper.adapters.sqlite.rows import FROM_THE_START, page_size, span
 from tollkeeper.adapters.sqlite.usage_events import append_free, event_from_row
 from tollkeeper.domain.errors import InvalidRequest, NotFound
 from tollkeeper.domain.meters import Meter
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.usage import UsageEvent, UsageTotal
 
-_FROM_THE_START = -(2**63)
-_TO_THE_END = 2**63 - 1
 _POSITION = "SELECT occurred_at FROM usage_events WHERE id = ? AND account = ?"
 _PAGE = """
     SELECT id, account, key_id, call_id, operation, model, meter, quantity, provenance, cost,
-        cost_currency, charge, charge_currency, price_id, occurred_at
+        cost_currency, charge, charge_currency, price_id, occurred_at, attempt
     FROM usage_events
     WHERE account = ? AND occurred_at >= ? AND occurred_at < ? AND (occurred_at, id) > (?, ?)
     ORDER BY occurred_at, id LIMIT ?
@@ -34,13 +32,6 @@ _TOTALS = """
     GROUP BY operation, model, meter, charge_currency
     ORDER BY operation, model, meter, charge_currency
 """
-
-
-def _span(since: datetime | None, until: datetime | None) -> tuple[int, int]:
-    return (
-        _FROM_THE_START if since is None else to_micros(since),
-        _TO_THE_END if until is None else to_micros(until),
-    )
 
 
 class SqliteUsageLog:
@@ -66,16 +57,16 @@ class SqliteUsageLog:
         after: str | None = None,
     ) -> tuple[UsageEvent, ...]:
         """Return the account's events in order of ``(occurred_at, id)``."""
-        span = _span(since, until)
+        period = span(since, until)
 
         def read(connection: sqlite3.Connection) -> tuple[UsageEvent, ...]:
-            position = (_FROM_THE_START, "")
+            position = (FROM_THE_START, "")
             if after is not None:
                 found = connection.execute(_POSITION, (after, account)).fetchall()
                 if not found:
                     raise NotFound("no such usage event", code="event_not_found")
                 position = (found[0][0], after)
-            asked = (account, *span, *position, page_size(limit))
+            asked = (account, *period, *position, page_size(limit))
             return tuple(map(event_from_row, connection.execute(_PAGE, asked).fetchall()))
 
         return await self._database.scan(read)
@@ -84,7 +75,7 @@ class SqliteUsageLog:
         self, *, account: str, since: datetime | None = None, until: datetime | None = None
     ) -> tuple[UsageTotal, ...]:
         """Sum the account's events by operation, model, meter and currency."""
-        span = _span(since, until)
+        period = span(since, until)
 
         def read(connection: sqlite3.Connection) -> tuple[UsageTotal, ...]:
             return tuple(
@@ -99,7 +90,7 @@ class SqliteUsageLog:
                 )
                 for operation, model, meter, currency, count, quantity, estimated, charge in (
                     (*row[:5], row[5:7], row[7:9], row[9:11])
-                    for row in connection.execute(_TOTALS, (account, *span)).fetchall()
+                    for row in connection.execute(_TOTALS, (account, *period)).fetchall()
                 )
             )
 

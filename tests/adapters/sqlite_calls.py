@@ -4,7 +4,7 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tollkeeper.contracts.samples import a_usage_event, new_id, usd
+from tollkeeper.contracts.samples import a_usage_event, an_attempt, new_id, usd
 from tollkeeper.domain.ledger import Entry, Hold
 from tollkeeper.domain.money import Money
 from tollkeeper.ports.ledger import Ledger
@@ -41,11 +41,22 @@ async def place(store: Store, key: str, amount: Money = CENT, account: str = "ac
 
 
 async def capture(store: Store, hold: Hold) -> Entry:
-    """Take the whole hold, with one usage event."""
+    """Take the whole hold, with one usage event and one attempt."""
     event = a_usage_event(hold.account, at=NOW, id=f"of {hold.id}", charge=hold.amount)
     return await store.ledger.capture(
-        hold_id=hold.id, amount=hold.amount, usage=[event], entry_id=f"entry-{hold.id}", at=NOW
+        hold_id=hold.id,
+        amount=hold.amount,
+        usage=[event],
+        entry_id=f"entry-{hold.id}",
+        at=NOW,
+        attempts=[an_attempt(hold.account, at=NOW, id=f"attempt of {hold.id}")],
     )
+
+
+async def release(store: Store, hold: Hold) -> Hold:
+    """Give the whole hold back, with one attempt."""
+    attempt = an_attempt(hold.account, at=NOW, id=f"attempt of {hold.id}")
+    return await store.ledger.release(hold_id=hold.id, at=NOW, attempts=[attempt])
 
 
 async def call(store: Store, key: str, account: str = "acme") -> Entry:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tollkeeper.adapters.sqlite.attempt_log import SqliteAttemptLog
 from tollkeeper.adapters.sqlite.audit_log import SqliteAuditLog
 from tollkeeper.adapters.sqlite.key_store import SqliteKeyStore
 from tollkeeper.adapters.sqlite.ledger import SqliteLedger
@@ -40,3 +41,7 @@ class OnAFile:
     @pytest.fixture
     async def audit_log(self, store: SqliteStore) -> SqliteAuditLog:
         return store.audit_log
+
+    @pytest.fixture
+    async def attempt_log(self, store: SqliteStore) -> SqliteAttemptLog:
+        return store.attempt_log

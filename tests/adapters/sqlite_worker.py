@@ -10,7 +10,7 @@ import resource
 import sys
 from pathlib import Path
 
-from tests.adapters.sqlite_calls import books, call, capture, grant, place
+from tests.adapters.sqlite_calls import books, call, capture, grant, place, release
 from tollkeeper.adapters.sqlite.store import SqliteStore
 from tollkeeper.contracts.samples import new_id, usd
 from tollkeeper.domain.errors import InsufficientCredit, PortError, Unavailable
@@ -37,6 +37,9 @@ async def charge_on_and_on(path: str) -> None:
             tell("placed", hold.id)
             entry = await capture(store, hold)
             tell("captured", hold.id, entry.id)
+            hold = await place(store, f"{key} again")
+            await release(store, hold)
+            tell("released", hold.id)
 
     async with SqliteStore(path) as store:
         await asyncio.gather(*(caller() for _ in range(100)))
@@ -58,6 +61,17 @@ async def spend_everything(path: str) -> None:
                 return calls
 
         tell("charged", sum(await asyncio.gather(*(caller() for _ in range(16)))))
+
+
+async def open_and_charge(path: str) -> None:
+    """Open the store when told to, and make one call."""
+    tell("ready")
+    await asyncio.to_thread(sys.stdin.readline)
+    async with SqliteStore(path) as store:
+        key = new_id("key")
+        await grant(store, usd(1), key)
+        await call(store, key)
+        tell("charged")
 
 
 async def fork(path: str) -> None:

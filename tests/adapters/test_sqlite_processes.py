@@ -1,22 +1,19 @@
 """What was acknowledged survives kill -9, and processes that share a file agree on it."""
 
 import asyncio
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.adapters.sqlite_calls import CENT, LATER, books, grant, query
+from tests.adapters.sqlite_processes import lines, run, worker
 from tollkeeper.adapters.sqlite.store import SqliteStore
 from tollkeeper.contracts.samples import usd
 from tollkeeper.domain.ledger import EntryKind
 from tollkeeper.domain.money import Money
 
 pytestmark = pytest.mark.anyio
-ROOT = Path(__file__).parents[2]
+RELEASED = "SELECT id FROM holds WHERE state = 'released'"
 OPEN_HOLDS = "SELECT coalesce(sum(amount), 0) FROM holds WHERE state = 'open'"
 
 
@@ -28,32 +25,6 @@ def anyio_backend() -> str:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "tollkeeper.db"
-
-
-@contextmanager
-def worker(task: str, path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a process that does *task*; it does not outlive the block."""
-    command = [sys.executable, "-m", "tests.adapters.sqlite_worker", task, str(path)]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def lines(process: subprocess.Popen[str]) -> Iterator[list[str]]:
-    assert process.stdout is not None
-    for line in process.stdout:
-        yield line.split()
-
-
-def run(task: str, path: Path) -> list[list[str]]:
-    with worker(task, path) as process:
-        told = list(lines(process))
-        assert process.wait() == 0
-    return told
 
 
 def told_until_killed(path: Path, *, after: int) -> list[list[str]]:
@@ -77,17 +48,24 @@ async def test_what_was_acknowledged_survives_kill_9(path: Path) -> None:
             entries = await store.ledger.entries(account="acme", currency="USD", limit=100_000)
             assert sum((entry.amount for entry in entries), usd(0)) == posted
             events = await store.usage_log.events(account="acme", limit=100_000)
+            attempts = await store.attempt_log.attempts(account="acme", limit=100_000)
 
         seen = {entry.id for entry in entries}
         captures = [entry.hold_id for entry in entries if entry.kind is EntryKind.CAPTURE]
         assert len(seen) == len(entries)
         assert len(set(captures)) == len(captures)
         assert sorted(event.id for event in events) == sorted(f"of {hold}" for hold in captures)
+        released = [str(hold) for (hold,) in query(path, RELEASED)]
+        assert [attempt.id for attempt in attempts] == sorted(
+            f"attempt of {hold}" for hold in [*captures, *released]
+        )
         assert {line[-1] for line in told if line[0] in ("granted", "captured")} <= seen
         assert {line[1] for line in told if line[0] == "captured"} <= set(captures)
+        assert {line[1] for line in told if line[0] == "released"} <= set(released)
         [(placed,)] = query(path, "SELECT json_group_array(id) FROM holds")
         assert all(line[1] in str(placed) for line in told if line[0] == "placed")
     assert sum(line[0] == "captured" for line in told) > 500
+    assert sum(line[0] == "released" for line in told) > 300
     async with SqliteStore(path) as store:
         while await store.ledger.expire(at=LATER):
             pass

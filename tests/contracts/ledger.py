@@ -1,5 +1,6 @@
 """The contract of :class:`tollkeeper.ports.ledger.Ledger`."""
 
+from tollkeeper.contracts.ledger_attempts import LedgerAttempts
 from tollkeeper.contracts.ledger_cancellation import LedgerCancellation
 from tollkeeper.contracts.ledger_captures import LedgerCaptures
 from tollkeeper.contracts.ledger_concurrency import LedgerConcurrency
@@ -13,6 +14,7 @@ class LedgerContract(
     LedgerHolds,
     LedgerExpiry,
     LedgerCaptures,
+    LedgerAttempts,
     LedgerConcurrency,
     LedgerCancellation,
 ):

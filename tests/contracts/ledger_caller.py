@@ -8,6 +8,7 @@ from attrs import evolve, frozen
 
 from tollkeeper.contracts.contract import Contract
 from tollkeeper.contracts.samples import new_id, usd
+from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.ledger import Balance, Entry, Hold
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.usage import UsageEvent
@@ -63,15 +64,27 @@ class Caller:
             at=self.now,
         )
 
-    async def capture(self, hold: Hold, amount: Money, usage: Sequence[UsageEvent] = ()) -> Entry:
+    async def capture(
+        self,
+        hold: Hold,
+        amount: Money,
+        usage: Sequence[UsageEvent] = (),
+        *,
+        attempts: Sequence[Attempt] = (),
+    ) -> Entry:
         """Capture *amount* for *hold*."""
         return await self.ledger.capture(
-            hold_id=hold.id, amount=amount, usage=usage, entry_id=new_id("entry"), at=self.now
+            hold_id=hold.id,
+            amount=amount,
+            usage=usage,
+            entry_id=new_id("entry"),
+            at=self.now,
+            attempts=attempts,
         )
 
-    async def release(self, hold: Hold) -> Hold:
+    async def release(self, hold: Hold, *, attempts: Sequence[Attempt] = ()) -> Hold:
         """Release *hold*."""
-        return await self.ledger.release(hold_id=hold.id, at=self.now)
+        return await self.ledger.release(hold_id=hold.id, at=self.now, attempts=attempts)
 
     async def expire(self, *, limit: int = 1000) -> tuple[Hold, ...]:
         """Expire holds of this account."""

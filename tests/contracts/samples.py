@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from tollkeeper.domain.api_keys import ApiKey, KeySecret
+from tollkeeper.domain.attempts import Attempt, Billed, Outcome, Settlement
 from tollkeeper.domain.audit import AuditEntry
 from tollkeeper.domain.meters import Meter, Provenance
 from tollkeeper.domain.money import Money
@@ -52,6 +53,36 @@ def a_usage_event(
         charge=charge,
         price_id="offline/echo@2001-01-01",
         occurred_at=at,
+    )
+
+
+def an_attempt(
+    account: str,
+    *,
+    at: datetime,
+    id: str | None = None,  # noqa: A002 - the field's own name
+    call_id: str | None = None,
+    number: int = 1,
+) -> Attempt:
+    """Ask a provider once, and get an answer."""
+    call_id = call_id or new_id("call")
+    return Attempt(
+        id=id or f"{call_id}#{number}",
+        call_id=call_id,
+        account=account,
+        number=number,
+        provider="offline",
+        model="offline/echo",
+        credential="default",
+        started_at=at,
+        lasted=timedelta(seconds=1),
+        outcome=Outcome.ANSWERED,
+        billed=Billed.YES,
+        settlement=Settlement.CHARGED,
+        provenance=Provenance.REPORTED,
+        quantities={Meter.REQUESTS: 1, Meter.INPUT_TOKENS: 10},
+        cost=usd("0.01"),
+        price_id="offline/echo@2001-01-01",
     )
 
 

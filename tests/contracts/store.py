@@ -5,9 +5,17 @@ from datetime import datetime, timedelta
 import pytest
 
 from tollkeeper.contracts.contract import Contract
-from tollkeeper.contracts.samples import a_usage_event, an_api_key, an_audit_entry, new_id, usd
+from tollkeeper.contracts.samples import (
+    a_usage_event,
+    an_api_key,
+    an_attempt,
+    an_audit_entry,
+    new_id,
+    usd,
+)
 from tollkeeper.domain.errors import Conflict, NotFound
 from tollkeeper.domain.plans import Plan, Subscription
+from tollkeeper.ports.attempt_log import AttemptLog
 from tollkeeper.ports.audit_log import AuditLog
 from tollkeeper.ports.key_store import KeyStore
 from tollkeeper.ports.ledger import Ledger
@@ -25,6 +33,7 @@ class StoreContract(Contract):
         assert isinstance(store.usage_log, UsageLog)
         assert isinstance(store.plan_store, PlanStore)
         assert isinstance(store.audit_log, AuditLog)
+        assert isinstance(store.attempt_log, AttemptLog)
 
     async def test_usage_log_sees_captures(self, store: Store, account: str, now: datetime) -> None:
         event = a_usage_event(account, at=now, charge=usd(1))
@@ -45,6 +54,34 @@ class StoreContract(Contract):
         (total,) = await store.usage_log.totals(account=account)
         balance = await store.ledger.balance(account=account, currency="USD")
         assert total.charge == -balance.posted == usd(1)
+
+    async def test_attempt_log_sees_captures_and_releases(
+        self, store: Store, account: str, now: datetime
+    ) -> None:
+        attempts = tuple(
+            an_attempt(account, at=now + timedelta(seconds=n), number=n + 1) for n in range(3)
+        )
+        holds = [new_id("hold"), new_id("hold")]
+        for hold_id in holds:
+            await store.ledger.place_hold(
+                hold_id=hold_id,
+                account=account,
+                amount=usd(0),
+                purpose="contract",
+                idempotency_key=hold_id,
+                expires_at=now + timedelta(minutes=1),
+                at=now,
+            )
+        await store.ledger.capture(
+            hold_id=holds[0],
+            amount=usd(0),
+            usage=[],
+            entry_id=new_id("entry"),
+            at=now,
+            attempts=attempts[:2],
+        )
+        await store.ledger.release(hold_id=holds[1], at=now, attempts=attempts[2:])
+        assert await store.attempt_log.attempts(account=account) == attempts
 
     async def test_audit_log_sees_changes_of_keys_and_plans_in_their_order(
         self, store: Store, account: str, now: datetime
@@ -79,3 +116,5 @@ class StoreContract(Contract):
         assert await store.key_store.find(key.secrets[0].kid) == key
         await store.usage_log.record([a_usage_event(account, at=now)])
         assert len(await store.usage_log.events(account=account)) == 1
+        await store.attempt_log.record([an_attempt(account, at=now)])
+        assert len(await store.attempt_log.attempts(account=account)) == 1

@@ -69,10 +69,12 @@ class UsageLogContract(Contract):
             price_id=ODD_TEXT,
             provenance=Provenance.ESTIMATED,
             cost=Money(-1, "EUR"),
+            attempt=3,
         )
         charged = evolve(
             a_usage_event(account, at=now + timedelta(microseconds=1), charge=usd("0.000000001")),
             cost=usd(2),
+            attempt=2,
         )
         await usage_log.record([recorded])
         await charge(ledger, [charged])

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tollkeeper.adapters.memory.ledger import MemoryLedger
-from tollkeeper.domain.errors import Conflict
+from tollkeeper.domain.attempts import Attempt
+from tollkeeper.domain.errors import Conflict, IdempotencyConflict
 from tollkeeper.domain.ledger import Entry, Hold, HoldState
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.usage import UsageEvent
@@ -104,9 +105,9 @@ class LateCaptureFreesTwice(MemoryLedger):
 class ReleaseForgetsHold(MemoryLedger):
     """Marks the hold and keeps the money set aside."""
 
-    async def release(self, *, hold_id: str, at: datetime) -> Hold:
+    async def release(self, **call: Any) -> Hold:
         held = dict(self.database.balances)
-        released = await super().release(hold_id=hold_id, at=at)
+        released = await super().release(**call)
         self.database.balances.update(held)
         return released
 
@@ -114,9 +115,9 @@ class ReleaseForgetsHold(MemoryLedger):
 class ReleaseFreesTwice(LateCaptureFreesTwice):
     """Gives back again what was given back."""
 
-    async def release(self, *, hold_id: str, at: datetime) -> Hold:
+    async def release(self, *, hold_id: str, **call: Any) -> Hold:
         hold = self.database.holds.get(hold_id)
-        released = await super().release(hold_id=hold_id, at=at)
+        released = await super().release(hold_id=hold_id, **call)
         if hold is not None and hold.state is not HoldState.OPEN:
             self._free(hold)
         return released
@@ -193,3 +194,55 @@ class TornCapture(MemoryLedger):
         for event in usage:
             self.database.log(event)
         return entry
+
+
+class AttemptsAreArguments(MemoryLedger):
+    """Takes the same call with other attempts for another call."""
+
+    async def capture(self, *, attempts: Sequence[Attempt] = (), **call: Any) -> Entry:
+        self._refuse_others(attempts, call["hold_id"])
+        return await super().capture(attempts=attempts, **call)
+
+    async def release(self, *, attempts: Sequence[Attempt] = (), **call: Any) -> Hold:
+        self._refuse_others(attempts, call["hold_id"])
+        return await super().release(attempts=attempts, **call)
+
+    def _refuse_others(self, attempts: Sequence[Attempt], hold_id: str) -> None:
+        hold = self.database.holds[hold_id]
+        logged = self.database.attempts_of.get(hold.account, [])
+        if hold.state is not HoldState.OPEN and list(attempts) != logged:
+            raise IdempotencyConflict("the hold was ended with other attempts")
+
+
+class AttemptsAreCharged(MemoryLedger):
+    """Takes what the attempts cost on top."""
+
+    async def capture(
+        self, *, amount: Money, attempts: Sequence[Attempt] = (), **call: Any
+    ) -> Entry:
+        for attempt in attempts:
+            amount += attempt.cost
+        return await super().capture(amount=amount, attempts=attempts, **call)
+
+
+class AttemptsKeepTheHold(ReleaseForgetsHold):
+    """Keeps the money of a release that brings attempts, which someone may have to pay."""
+
+    async def release(self, *, attempts: Sequence[Attempt] = (), **call: Any) -> Hold:
+        if attempts:
+            return await super().release(attempts=attempts, **call)
+        return await MemoryLedger.release(self, **call)
+
+
+class AnyonesAttempts(MemoryLedger):
+    """Drops the attempts of other accounts without a word."""
+
+    async def capture(self, *, attempts: Sequence[Attempt] = (), **call: Any) -> Entry:
+        return await super().capture(attempts=self._own(attempts, call["hold_id"]), **call)
+
+    async def release(self, *, attempts: Sequence[Attempt] = (), **call: Any) -> Hold:
+        return await super().release(attempts=self._own(attempts, call["hold_id"]), **call)
+
+    def _own(self, attempts: Sequence[Attempt], hold_id: str) -> list[Attempt]:
+        hold = self.database.holds.get(hold_id)
+        return [each for each in attempts if hold is None or each.account == hold.account]

@@ -158,9 +158,9 @@ class SwallowedErrors(MemoryLedger):
         except (InsufficientCredit, Conflict):
             return _hold(call)
 
-    async def release(self, *, hold_id: str, at: datetime) -> Hold:
+    async def release(self, *, hold_id: str, at: datetime, **call: Any) -> Hold:
         try:
-            return await super().release(hold_id=hold_id, at=at)
+            return await super().release(hold_id=hold_id, at=at, **call)
         except (NotFound, Conflict):
             epoch = datetime.fromtimestamp(0, at.tzinfo)
             return Hold(hold_id, "", Money.zero("USD"), "", "", epoch, at)

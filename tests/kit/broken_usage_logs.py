@@ -163,3 +163,10 @@ class EverythingReported(MemoryUsageLog):
                 for event in events
             ]
         )
+
+
+class AlwaysTheFirstAttempt(MemoryUsageLog):
+    """Forgets which request of the call was measured."""
+
+    async def events(self, **call: Any) -> tuple[UsageEvent, ...]:
+        return tuple(evolve(event, attempt=1) for event in await super().events(**call))

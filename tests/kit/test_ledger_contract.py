@@ -110,6 +110,13 @@ CAUGHT_BY: dict[type[MemoryLedger], list[str]] = {
         "test_replay_frees_other_overdue_holds_too",
     ],
     ends.ReplayForgetsHeld: ["test_replay_of_an_overdue_hold_finds_it_expired"],
+    ends.AttemptsAreArguments: [
+        "test_capture_with_other_attempts_is_a_replay",
+        "test_release_with_attempts_is_as_one_without",
+    ],
+    ends.AttemptsAreCharged: ["test_capture_with_attempts_is_as_one_without"],
+    ends.AttemptsKeepTheHold: ["test_release_with_attempts_is_as_one_without"],
+    ends.AnyonesAttempts: ["test_attempts_of_another_account_change_nothing"],
     ends.TornCapture: ["test_cancelled_capture_is_whole"],
     broken.TornPlacing: ["test_cancelled_hold_is_whole"],
     broken.SharedFailure: ["test_cancelled_callers_leave_the_others_alone"],

@@ -7,6 +7,7 @@ from tests.kit.run_contract import failed_tests, run_contract
 CONTRACT = "tollkeeper.contracts.store:StoreContract"
 FIXTURES = """
 import pytest
+from tollkeeper.adapters.memory.attempt_log import MemoryAttemptLog
 from tollkeeper.adapters.memory.audit_log import MemoryAuditLog
 from tollkeeper.adapters.memory.key_store import MemoryKeyStore
 from tollkeeper.adapters.memory.store import MemoryStore
@@ -21,6 +22,11 @@ class AuditApart(MemoryStore):
     @property
     def audit_log(self):
         return MemoryAuditLog()
+
+class AttemptsApart(MemoryStore):
+    @property
+    def attempt_log(self):
+        return MemoryAttemptLog()
 
 class ForgetfulParts(MemoryStore):
     @property
@@ -39,6 +45,10 @@ def store():
 
 CAUGHT_BY = {
     "LedgerApart": ["test_usage_log_sees_captures"],
+    "AttemptsApart": [
+        "test_attempt_log_sees_captures_and_releases",
+        "test_parts_are_the_same_each_time",
+    ],
     "AuditApart": ["test_audit_log_sees_changes_of_keys_and_plans_in_their_order"],
     "ForgetfulParts": ["test_parts_are_the_same_each_time"],
     "PartMissing": ["test_each_part_is_there"],

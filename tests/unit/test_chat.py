@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.messages import (
+    AudioPart,
+    FilePart,
     ImagePart,
     Message,
+    Part,
+    ReasoningPart,
     Role,
     TextPart,
     ToolCall,
@@ -22,6 +26,8 @@ from tollkeeper.domain.messages import (
     tool_result,
     user,
 )
+from tollkeeper.domain.prompt_cache import PromptCache
+from tollkeeper.domain.quirks import NO_QUIRKS
 from tollkeeper.domain.tools import JsonSchema, Tool
 
 HALF_A_PAIR = "\ud83d"
@@ -209,7 +215,7 @@ BAD_VALUES: dict[str, tuple[object, ...]] = {
     "temperature": ("hot", -0.1, 2.1, math.nan, math.inf, True, [1], 1j, 10**400, Decimal(1)),
     "top_p": ("all", -0.1, 1.1, math.nan, False, {}),
     "seed": ("7", 1.5, math.nan, True, 2**63, [7]),
-    "stop": (None, 5, [5], [""], "", [None], [["END"]]),
+    "stop": (None, 5, [5], [""], "", [None], [["END"]], HALF_A_PAIR),
     "tools": (
         None, 5, "weather", ["weather"], [{"name": "f"}], WEATHER,
         [WEATHER, Tool("weather", "Another of that name")],
@@ -217,6 +223,18 @@ BAD_VALUES: dict[str, tuple[object, ...]] = {
     "tool_choice": ("any", "", None, 5, [], {"name": "weather"}, "weather"),
     "response_format": ("xml", None, {"type": "json_object"}, 5, JsonSchema),
     "extra": (None, 5, "n=1", [("n", 1)], {5: 5}),
+    "frequency_penalty": ("high", -2.1, 2.1, math.nan, True),
+    "presence_penalty": ("high", -2.1, 2.1, math.inf, [0]),
+    "parallel_tool_calls": (1, 0, "yes", [], 1.0),
+    "reasoning_effort": ("", "huge", "HIGH", 5, True, ["high"]),
+    "reasoning_budget": (0, -1, 10, 11, 1.5, True, "5"),
+    "top_logprobs": (-1, 21, 1.0, True, "5"),
+    "service_tier": ("", "x" * 257, "a\nb", 5, HALF_A_PAIR, ["flex"]),
+    "user": ("", "x" * 257, "a\0b", 5, HALF_A_PAIR),
+    "metadata": (None, 5, "a=b", [("a", "b")], {5: "a"}, {"a": 5}, {"a": None}, {"a": HALF_A_PAIR},
+                 {HALF_A_PAIR: "a"}),
+    "prompt_cache": (True, "5m", {"ttl": "5m"}, PromptCache),
+    "on_unsupported": ("", "ignore", None, True, ["drop"]),
 }  # fmt: skip
 BAD_REQUESTS = [(field, bad) for field, values in BAD_VALUES.items() for bad in values]
 
@@ -226,6 +244,53 @@ def test_a_malformed_request_is_refused(field: str, bad: object) -> None:
     with pytest.raises(InvalidRequest) as refused:
         request(**{field: bad})
     assert refused.value.code in ("invalid_request", "invalid_message", "invalid_tool")
+
+
+GOOD_VALUES: dict[str, tuple[object, ...]] = {
+    "temperature": (0, 2, 0.0, 0.7),
+    "top_p": (0, 1, 0.5),
+    "seed": (0, -(2**63) + 1, 2**63 - 1),
+    "frequency_penalty": (-2, 2, 0.5, None),
+    "presence_penalty": (-2, 2, -0.5, None),
+    "parallel_tool_calls": (True, False, None),
+    "reasoning_effort": ("none", "minimal", "low", "medium", "high", "xhigh", "max", None),
+    "reasoning_budget": (1, 9, None),
+    "top_logprobs": (0, 20, None),
+    "service_tier": ("flex", "x" * 256, None),
+    "user": ("Jürgen 7", "x" * 256, None),
+    "metadata": ({}, {"order": "17", "": ""}),
+    "prompt_cache": (PromptCache(), None),
+    "on_unsupported": ("refuse", "drop"),
+}
+GOOD_REQUESTS = [(field, good) for field, values in GOOD_VALUES.items() for good in values]
+
+
+@pytest.mark.parametrize(("field", "good"), GOOD_REQUESTS, ids=lambda value: repr(value)[:40])
+def test_a_value_at_its_bound_is_taken_as_it_is(field: str, good: object) -> None:
+    assert getattr(request(**{field: good}), field) == good
+
+
+def test_what_is_not_asked_for_is_left_to_the_provider() -> None:
+    asked = request()
+    untold = ("frequency_penalty", "presence_penalty", "parallel_tool_calls", "reasoning_effort")
+    more = ("reasoning_budget", "top_logprobs", "service_tier", "user", "prompt_cache")
+    assert {getattr(asked, name) for name in (*untold, *more)} == {None}
+    assert (asked.metadata, asked.quirks, asked.on_unsupported) == ({}, NO_QUIRKS, "refuse")
+
+
+def test_modalities_are_what_the_messages_hold_beside_text() -> None:
+    parts: dict[str, Part] = {
+        "images": ImagePart(data=b"x"),
+        "audio": AudioPart(b"x"),
+        "files": FilePart("a.pdf", data=b"x"),
+    }
+    assert request().modalities == frozenset()
+    for name, part in parts.items():
+        assert request(messages=[user(["see", part, part]), user("?")]).modalities == {name}
+    everything = [user(part) for part in parts.values()]
+    assert request(messages=everything).modalities == {"images", "audio", "files"}
+    thinking = [user("a"), assistant("b", reasoning=[ReasoningPart("c")])]
+    assert request(messages=thinking).modalities == frozenset()
 
 
 def test_an_image_does_not_fill_the_logs() -> None:

@@ -1,5 +1,6 @@
 """Deltas add up to the completion, in whatever pieces they come."""
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,27 +10,36 @@ from tollkeeper.domain.completions import (
     CompletionBuilder,
     Delta,
     FinishReason,
+    TokenLogprob,
     TokenUsage,
     ToolCallDelta,
     as_deltas,
 )
 from tollkeeper.domain.errors import InvalidRequest
-from tollkeeper.domain.messages import ToolCall
-from tollkeeper.domain.meters import Meter
+from tollkeeper.domain.messages import ReasoningPart, ToolCall
+from tollkeeper.domain.meters import Meter, Provenance
 
 COUNTS = st.integers(0, 10**6)
-USAGES = st.builds(TokenUsage, *[COUNTS] * 7)
+USAGES = st.builds(TokenUsage, *[COUNTS] * len(attrs.fields(TokenUsage)))
 TEXTS = st.text(max_size=20)
 NAMES = st.text(min_size=1, max_size=8)
+LOGARITHMS = st.floats(max_value=0, allow_nan=False)
+RIVALS = st.lists(st.tuples(TEXTS, LOGARITHMS), max_size=2).map(tuple)
+LOGPROBS = st.builds(TokenLogprob, TEXTS, LOGARITHMS, RIVALS)
 COMPLETIONS = st.builds(
     Completion,
     text=TEXTS,
-    tool_calls=st.lists(st.builds(ToolCall, NAMES, NAMES, TEXTS), max_size=4).map(tuple),
+    tool_calls=st.lists(st.builds(ToolCall, NAMES, NAMES, TEXTS, TEXTS), max_size=4).map(tuple),
     reasoning=TEXTS,
     refusal=TEXTS,
     finish_reason=st.none() | st.sampled_from(FinishReason),
     usage=st.none() | USAGES,
     model=TEXTS,
+    thoughts=st.lists(st.builds(ReasoningPart, TEXTS, TEXTS, TEXTS), max_size=3).map(tuple),
+    logprobs=st.lists(LOGPROBS, max_size=3).map(tuple),
+    warnings=st.lists(TEXTS, max_size=3).map(tuple),
+    extras=st.dictionaries(NAMES, st.none() | TEXTS | st.lists(COUNTS, max_size=2), max_size=3),
+    provenance=st.none() | st.sampled_from(Provenance),
 )
 
 
@@ -63,13 +73,22 @@ def interleaved(draw: st.DrawFn) -> tuple[Completion, list[Delta]]:
         first, *rest = pieces_of(call.arguments, draw)
         queue = [Delta(tool_calls=(ToolCallDelta(index, call.id, call.name, first),))]
         queue += [Delta(tool_calls=(ToolCallDelta(index, arguments=more),)) for more in rest]
+        signature = pieces_of(call.signature, draw)
+        queue += [Delta(tool_calls=(ToolCallDelta(index, signature=more),)) for more in signature]
         queues.append(queue)
+    queues.append([Delta(thought=thought) for thought in whole.thoughts])
+    queues.append([Delta(logprobs=(token,)) for token in whole.logprobs])
+    queues.append([Delta(warnings=(warning,)) for warning in whole.warnings])
+    queues.append([Delta(extras={name: value}) for name, value in whole.extras.items()])
     deltas = []
     while any(queues):
         deltas.append(draw(st.sampled_from([queue for queue in queues if queue])).pop(0))
     at = draw(st.integers(0, len(deltas)))
     deltas.insert(at, Delta(model=whole.model))
-    end = [Delta(finish_reason=whole.finish_reason), Delta(usage=whole.usage)]
+    end = [
+        Delta(finish_reason=whole.finish_reason),
+        Delta(usage=whole.usage, provenance=whole.provenance),
+    ]
     return whole, [*deltas, *end, Delta()]
 
 
@@ -119,12 +138,48 @@ def test_a_delta_without_a_reason_does_not_forget_one() -> None:
     assert completion.finish_reason is FinishReason.LENGTH
 
 
+def test_thoughts_and_their_streamed_text_are_kept_apart() -> None:
+    thought = ReasoningPart("Let me see.", "signed")
+    completion = built(
+        Delta(reasoning="Let me "),
+        Delta(reasoning="see."),
+        Delta(thought=thought),
+        Delta(thought=ReasoningPart(redacted="xyz")),
+    )
+    assert completion.reasoning == "Let me see."
+    assert completion.thoughts == (thought, ReasoningPart(redacted="xyz"))
+
+
+def test_the_latest_word_on_an_extra_counts_and_every_warning() -> None:
+    first = Delta(extras={"id": "a", "tier": "default"}, warnings=("top_k was dropped",))
+    second = Delta(extras={"tier": "flex"}, warnings=("seed was dropped",))
+    completion = built(first, second)
+    assert completion.extras == {"id": "a", "tier": "flex"}
+    assert completion.warnings == ("top_k was dropped", "seed was dropped")
+    assert first.extras == {"id": "a", "tier": "default"}
+
+
+def test_what_was_built_is_not_changed_by_what_comes_later() -> None:
+    builder = CompletionBuilder()
+    builder.add(Delta(extras={"a": 1}, tool_calls=(ToolCallDelta(0, "a", "f", "{"),)))
+    before = builder.build()
+    builder.add(Delta(extras={"b": 2}, tool_calls=(ToolCallDelta(0, arguments="}"),)))
+    assert (before.extras, before.tool_calls[0].arguments) == ({"a": 1}, "{")
+    assert builder.build().tool_calls[0].arguments == "{}"
+
+
+def test_what_the_use_cases_say_is_none_of_the_builders() -> None:
+    completion = built(Delta(text="x"))
+    assert (completion.provider, completion.attempts, completion.receipt) == ("", (), None)
+    assert (completion.cached, completion.first_after) == (False, None)
+
+
 @given(USAGES)
 def test_usage_by_meter_adds_up_to_the_total_and_one_request(usage: TokenUsage) -> None:
     quantities = usage.quantities()
     assert quantities.pop(Meter.REQUESTS) == 1
     assert sum(quantities.values()) == usage.total
-    assert len(quantities) == 7
+    assert len(quantities) == len(attrs.fields(TokenUsage))
 
 
 @pytest.mark.parametrize("count", [-1, 1.0, True, "1", None], ids=repr)

@@ -112,6 +112,14 @@ def test_a_price_of_its_own_comes_before_the_stand_in() -> None:
     assert prices.price_of(Meter.AUDIO_MILLISECONDS) is None
 
 
+def test_an_hour_in_the_cache_costs_what_writing_does_unless_it_has_its_own_price() -> None:
+    prices = listed(input_tokens=usd("2"), cache_write_tokens=usd("2.5"))
+    assert prices.price_of(Meter.CACHE_WRITE_1H_TOKENS) == usd("2.5")
+    own = listed(input_tokens=usd("2"), cache_write_1h_tokens=usd("4"))
+    assert own.price_of(Meter.CACHE_WRITE_1H_TOKENS) == usd("4")
+    assert own.price_of(Meter.CACHE_WRITE_TOKENS) == usd("2")
+
+
 def test_a_pool_that_is_priced_at_zero_is_free_on_purpose() -> None:
     prices = listed(input_tokens=usd("2"), cached_input_tokens=usd("0"))
     assert prices.price_of(Meter.CACHED_INPUT_TOKENS) == usd("0")

@@ -1,0 +1,1 @@
+"""OpenAI's tokenizers, offline, by the package bpe-openai."""
