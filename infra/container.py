@@ -6,9 +6,8 @@ depends on it: else every use case would become awaitable.
 """
 
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 from dependency_injector import containers, providers
 
@@ -17,7 +16,6 @@ from tollkeeper.application.answers import Answers
 from tollkeeper.application.asking import Asking
 from tollkeeper.application.authenticate_key import AuthenticateKey
 from tollkeeper.application.bind_credential import BindCredential
-from tollkeeper.application.breakers import Breakers
 from tollkeeper.application.charge_usage import ChargeUsage
 from tollkeeper.application.chat_calls import ChatCalls
 from tollkeeper.application.complete import Complete
@@ -27,7 +25,6 @@ from tollkeeper.application.grant_credit import GrantCredit
 from tollkeeper.application.issue_key import IssueKey
 from tollkeeper.application.key_changes import KeyChanges
 from tollkeeper.application.key_minting import KeyMint
-from tollkeeper.application.key_pools import KeyPool, KeyPools
 from tollkeeper.application.list_attempts import ListAttempts
 from tollkeeper.application.list_audit import ListAudit
 from tollkeeper.application.list_entries import ListEntries
@@ -35,7 +32,6 @@ from tollkeeper.application.list_keys import ListKeys
 from tollkeeper.application.manage_plans import DefinePlan, SubscribeAccount
 from tollkeeper.application.metered_calls import MeteredCalls
 from tollkeeper.application.places import Places
-from tollkeeper.application.policy import Policy
 from tollkeeper.application.providers import Providers
 from tollkeeper.application.report_usage import ReportUsage
 from tollkeeper.application.response_cache import ResponseCache
@@ -45,18 +41,15 @@ from tollkeeper.application.routes import Routing
 from tollkeeper.application.run_tools import RunTools
 from tollkeeper.application.stream_completion import StreamCompletion
 from tollkeeper.application.transcribe import Transcribe
-from tollkeeper.domain.circuit_breaker import BreakerPolicy
-from tollkeeper.domain.quirks import OnUnsupported
-from tollkeeper.domain.retries import RetryPolicy
+from tollkeeper.infra import making
 from tollkeeper.infra.catalogue import load_catalogue
 from tollkeeper.infra.lazy import Lazy
 from tollkeeper.infra.peppers import check_lent_keys, peppers_of
 from tollkeeper.infra.price_book import load_price_book
-from tollkeeper.infra.registry import BUILT_IN, CONTEXT, is_built_in, make_adapter, scheme_of
+from tollkeeper.infra.registry import BUILT_IN, is_built_in, make_adapter, scheme_of
 from tollkeeper.infra.settings import Settings
 from tollkeeper.ports.chat_model import ChatModel
 from tollkeeper.ports.embedder import Embedder
-from tollkeeper.ports.secret_source import SecretSource
 from tollkeeper.ports.transcriber import Transcriber
 
 
@@ -72,81 +65,6 @@ def _select(port: str, url: Any, **context: Any) -> Any:
     }
     choices["third_party"] = providers.ThreadSafeSingleton(make_adapter, port, url, **context)
     return providers.Selector(providers.Callable(_choice, port, url), **choices)
-
-
-def _by_provider(port: str, settings: Settings, lent: Mapping[str, Any]) -> Providers[Any]:
-    """The adapters of a port that has one for each provider; lent ones come first."""
-    urls = getattr(settings, f"{port}s")
-    made = {
-        name: make_adapter(port, url, **context_of(port, settings, name))
-        for name, url in urls.items()
-        if name not in lent
-    }
-    return Providers({**made, **lent})
-
-
-def context_of(port: str, settings: Settings, name: str) -> dict[str, Any]:
-    """Return what the factory of the provider called *name* gets beside its URL."""
-    given = {"api_key": settings.api_keys.get(name), "provider": name}
-    return {key: given[key] for key in CONTEXT[port]}
-
-
-def _optional(port: str, url: str | None, **context: object) -> Any:
-    """Make the adapter of a port that may be left out."""
-    return None if url is None else make_adapter(port, url, **context)
-
-
-def _policy(settings: Settings) -> Policy:
-    return Policy(
-        currency=settings.currency,
-        key_prefix=settings.key_prefix,
-        call_timeout=settings.call_timeout,
-        hold_ttl=settings.hold_ttl,
-        close_timeout=settings.close_timeout,
-        default_max_tokens=settings.default_max_tokens,
-        answer_ttl=settings.answer_ttl,
-        response_ttl=settings.response_ttl,
-        hedge_after=settings.hedge_after,
-        on_unsupported=cast(OnUnsupported, settings.on_unsupported),
-        overflow_fallback=settings.overflow_fallback,
-        filter_fallback=settings.filter_fallback,
-    )
-
-
-def _retries(settings: Settings) -> RetryPolicy:
-    return RetryPolicy(
-        tries=settings.tries,
-        first_pause=settings.retry_pause,
-        longest_pause=settings.longest_retry_pause,
-        retry_ambiguous=settings.retry_ambiguous,
-    )
-
-
-def _breakers(settings: Settings) -> Breakers:
-    pause = settings.breaker_pause.total_seconds()
-    return Breakers(BreakerPolicy(failures=settings.breaker_failures, pause=pause))
-
-
-def _key_pools(settings: Settings, source: SecretSource | None) -> KeyPools:
-    return KeyPools({name: KeyPool(keys) for name, keys in settings.key_pools.items()}, source)
-
-
-@asynccontextmanager
-async def _connect(
-    ports: Iterable[Any], by_provider: Iterable[Providers[Any]], lent: Iterable[object]
-) -> AsyncIterator[None]:
-    """Enter every adapter that holds a connection, except those that the host lent.
-
-    The last to enter is the first to leave, and one that fails to close does not keep the others
-    open.
-    """
-    owned_elsewhere = {id(adapter) for adapter in lent}
-    adapters = [*ports, *(a for each in by_provider for a in each.adapters.values())]
-    async with AsyncExitStack() as stack:
-        for adapter in adapters:
-            if hasattr(adapter, "__aenter__") and id(adapter) not in owned_elsewhere:
-                await stack.enter_async_context(adapter)
-        yield
 
 
 class Container(containers.DeclarativeContainer):
@@ -175,26 +93,26 @@ class Container(containers.DeclarativeContainer):
         "telemetry", settings.provided.telemetry, clock=clock, identifiers=identifiers
     )
     chat_models: providers.Provider[Providers[ChatModel]] = providers.ThreadSafeSingleton(
-        _by_provider, "chat_model", settings, lent_chat_models
+        making.by_provider, "chat_model", settings, lent_chat_models
     )
     embedders: providers.Provider[Providers[Embedder]] = providers.ThreadSafeSingleton(
-        _by_provider, "embedder", settings, lent_embedders
+        making.by_provider, "embedder", settings, lent_embedders
     )
     transcribers: providers.Provider[Providers[Transcriber]] = providers.ThreadSafeSingleton(
-        _by_provider, "transcriber", settings, lent_transcribers
+        making.by_provider, "transcriber", settings, lent_transcribers
     )
     secret_source = providers.ThreadSafeSingleton(
-        _optional,
+        making.optional,
         "secret_source",
         settings.provided.secret_source,
         environ=providers.Object(os.environ),
     )
     token_counter = providers.ThreadSafeSingleton(
-        _optional, "token_counter", settings.provided.token_counter
+        making.optional, "token_counter", settings.provided.token_counter
     )
     schema_validator = _select("schema_validator", settings.provided.schema_validator)
     connections = providers.Resource(
-        _connect,
+        making.connect,
         providers.List(store, cache, rate_limiter, telemetry, secret_source),
         providers.List(chat_models, embedders, transcribers),
         lent,
@@ -204,20 +122,20 @@ class Container(containers.DeclarativeContainer):
         load_price_book, settings.provided.price_book, settings.provided.default_price
     )
     catalogue = providers.ThreadSafeSingleton(load_catalogue, settings.provided.catalogue)
-    policy = providers.ThreadSafeSingleton(_policy, settings)
+    policy = providers.ThreadSafeSingleton(making.policy, settings)
     mint = providers.ThreadSafeSingleton(
         KeyMint, identifiers, policy.provided.key_prefix, providers.Callable(peppers_of, settings)
     )
     admissions = providers.Factory(Admissions, plan_store, rate_limiter, clock, price_book, policy)
     metered_calls = providers.ThreadSafeSingleton(MeteredCalls, ledger, clock, identifiers, policy)
     answers = providers.Factory(Answers, cache, policy)
-    breakers = providers.ThreadSafeSingleton(_breakers, settings)
+    breakers = providers.ThreadSafeSingleton(making.breakers, settings)
     asking = providers.ThreadSafeSingleton(
         Asking,
         clock,
-        retries=providers.Callable(_retries, settings),
+        retries=providers.Callable(making.retries, settings),
         breakers=breakers,
-        key_pools=providers.Callable(_key_pools, settings, secret_source),
+        key_pools=providers.Callable(making.key_pools, settings, secret_source),
         places=providers.Factory(Places, settings.provided.concurrency),
         attempt_timeout=settings.provided.attempt_timeout,
     )

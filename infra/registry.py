@@ -58,7 +58,7 @@ BUILT_IN: Mapping[str, Mapping[str, Lazy]] = {
     },
     "secret_source": {
         "env": Lazy(f"{_ADAPTERS}.environment.secret_source:EnvironmentSecretSource.from_url"),
-        "file": Lazy(f"{_ADAPTERS}.files.secret_source:FileSecretSource.from_url"),
+        "file": Lazy(f"{_ADAPTERS}.files.secret_source:FilesSecretSource.from_url"),
     },
     "token_counter": {
         "bpe-openai": Lazy(

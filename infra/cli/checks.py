@@ -45,7 +45,7 @@ class Part:
 def parts_of(settings: "Settings") -> Iterator[Part]:
     """Name everything that *settings* choose an adapter for; makes nothing yet."""
     from tollkeeper.infra.bootstrap import make_container
-    from tollkeeper.infra.container import context_of
+    from tollkeeper.infra.making import context_of
     from tollkeeper.infra.registry import make_adapter
 
     container = make_container(settings)
