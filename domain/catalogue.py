@@ -35,6 +35,10 @@ def _capabilities(names: Iterable[str]) -> frozenset[Capability]:
         raise ConfigurationError(f"{error}; the capabilities are {known}") from None
 
 
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(names)
+
+
 @frozen(kw_only=True)
 class ModelCard:
     """One model: *id* is ``provider/name``, *name* what the provider calls it.
@@ -48,13 +52,13 @@ class ModelCard:
 
     id: str
     name: str = ""
-    aliases: tuple[str, ...] = field(default=(), converter=tuple)
+    aliases: tuple[str, ...] = field(default=(), converter=_names)
     context_window: int | None = None
     max_output: int | None = None
     capabilities: frozenset[Capability] = field(default=frozenset(), converter=_capabilities)
     prices: str = ""
     enabled: bool = True
-    plans: tuple[str, ...] = field(default=(), converter=tuple)
+    plans: tuple[str, ...] = field(default=(), converter=_names)
     quirks: Quirks = NO_QUIRKS
     cache_minimum: int = 1024
     larger: str = ""

@@ -47,11 +47,7 @@ class CircuitBreaker:
         return CircuitState.HALF_OPEN if over else CircuitState.OPEN
 
     def wait(self, now: float) -> float:
-        """Return the seconds until a caller may pass; 0 if one may now.
-
-        A caller who gets 0 from a half-open breaker is the probe, and others wait until it
-        reports; a probe that never does is forgotten after another *pause*.
-        """
+        """Return the seconds until a caller may pass; 0 if one may now."""
         if self._opened_at is None:
             return 0.0
         opens = self._opened_at + self.policy.pause
@@ -59,8 +55,18 @@ class CircuitBreaker:
             return opens - now
         if self._probed_at is not None and now < self._probed_at + self.policy.pause:
             return self._probed_at + self.policy.pause - now
-        self._probed_at = now
         return 0.0
+
+    def enter(self, now: float) -> bool:
+        """Let a caller pass who has nothing to wait for; say whether it is the probe.
+
+        While a probe is out, others wait until it reports; one that never does is forgotten
+        after another *pause*.
+        """
+        if self._opened_at is None:
+            return False
+        self._probed_at = now
+        return True
 
     def succeeded(self) -> None:
         """Note that a call went well."""
@@ -74,5 +80,5 @@ class CircuitBreaker:
             self._opened_at, self._probed_at = now, None
 
     def undecided(self) -> None:
-        """Note that a call ended without telling anything; a probe makes room for another."""
+        """Note that the probe ended without telling anything; it makes room for another."""
         self._probed_at = None

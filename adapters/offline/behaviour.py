@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from attrs import evolve, frozen
 
+from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import (
     ContentFiltered,
     ContextWindowExceeded,
@@ -21,6 +22,7 @@ from tollkeeper.domain.errors import (
 
 PORT = "chat_model"
 ADAPTER = "offline"
+BASE_URL = "offline://"
 
 FAILURES: Mapping[str, type[PortError]] = {
     "unavailable": Unavailable,
@@ -36,6 +38,7 @@ MODELS = (
     "echo",
     "slow, slow-MILLISECONDS",
     "long, long-WORDS",
+    "thinking, thinking-WORDS",
     "silent-usage",
     "break, break-after-WORDS",
     *(f"fail-{name}" for name in FAILURES),
@@ -47,7 +50,8 @@ class Behaviour:
     """How a model answers.
 
     *delay* comes before each word. *break_after* so many words the answer breaks off; *fails*
-    raises before the first. *long* says that many words.
+    raises before the first. *long* says that many words; *thinks* comes before what it says, in as
+    many words.
     """
 
     delay: timedelta = timedelta(0)
@@ -55,11 +59,13 @@ class Behaviour:
     reports_usage: bool = True
     long: int | None = None
     fails: str | None = None
+    thinks: int | None = None
 
 
 _NUMBERED: Mapping[str, tuple[int, Callable[[Behaviour, int], Behaviour]]] = {
     "slow": (100, lambda b, number: evolve(b, delay=timedelta(milliseconds=number))),
     "long": (1_000, lambda b, number: evolve(b, long=number)),
+    "thinking": (8, lambda b, number: evolve(b, thinks=number)),
     "break": (3, lambda b, number: evolve(b, break_after=number)),
     "break-after": (3, lambda b, number: evolve(b, break_after=number)),
 }
@@ -89,16 +95,30 @@ def behaviour_of(model: str, usual: Behaviour) -> Behaviour:
     )
 
 
-def failure(name: str) -> PortError:
-    """Make the error that ``fail-NAME`` raises."""
+def failure(name: str, *, port: str = PORT) -> PortError:
+    """Make the error that ``fail-NAME`` raises at *port*."""
     kind = FAILURES[name]
     return kind(
         f"the offline model fail-{name} was asked to fail",
-        port=PORT,
+        port=port,
         adapter=ADAPTER,
         ambiguous=kind is Timeout,
         retry_after=timedelta(seconds=1) if kind is Throttled else None,
     )
+
+
+def checked_credential(credential: Credential | None, *, port: str = PORT) -> None:
+    """Refuse a *credential* that is bound elsewhere; one that is bound to here is not used.
+
+    Raises:
+        CredentialsRefused: it is bound to another provider or base URL.
+    """
+    if credential is not None:
+        try:
+            credential.revealed_to(provider=ADAPTER, base_url=BASE_URL, adapter=ADAPTER)
+        except CredentialsRefused as error:
+            error.port = port
+            raise
 
 
 def break_off() -> Unavailable:

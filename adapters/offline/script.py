@@ -12,26 +12,37 @@ from tollkeeper.adapters.offline.instances import instance_of
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Delta, FinishReason, TokenUsage, ToolCallDelta
 from tollkeeper.domain.errors import Rejected
-from tollkeeper.domain.messages import ImagePart, Message, Role
+from tollkeeper.domain.messages import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    Message,
+    ReasoningPart,
+    Role,
+)
 from tollkeeper.domain.tools import JsonSchema, Tool
 
 _PIECE = re.compile(r"\s*\S+(?:\s+\Z)?|\s+")
 _WORD = re.compile(r"\w+")
+_SEEN = (ImagePart, AudioPart, FilePart)
 
 
 @frozen
 class Script:
-    """One answer, a delta a word, and how it ends."""
+    """One answer, a delta a word, and how it ends; a thought is given whole after its words."""
 
-    words: tuple[Delta, ...]
+    deltas: tuple[Delta, ...]
     finish_reason: FinishReason
     usage: TokenUsage
 
 
-def script_for(request: ChatRequest, *, long: int | None = None) -> Script:
+def script_for(
+    request: ChatRequest, *, long: int | None = None, thinks: int | None = None
+) -> Script:
     """Write the answer to *request*; with *long*, that many words instead of an echo.
 
-    One word counts as one token, and so does an image.
+    With *thinks*, as many words of reasoning come first, but no more than the budget. One word
+    counts as one token, and so does an image, a sound or a file.
     """
     calls = _calls(request)
     if calls:
@@ -41,10 +52,26 @@ def script_for(request: ChatRequest, *, long: int | None = None) -> Script:
         text = _cut_at_stop(_text(request, long), request.stop)
         words = [Delta(text=piece) for piece in pieces_of(text)]
         reason = FinishReason.STOP
-    if len(words) > request.max_tokens:
-        words, reason = words[: request.max_tokens], FinishReason.LENGTH
-    usage = TokenUsage(input=sum(map(_size, request.messages)), output=len(words))
-    return Script(tuple(words), reason, usage)
+    thoughts = _thoughts(request, thinks or 0)
+    left = request.max_tokens - len(thoughts)
+    if len(words) > left:
+        words, reason = words[:left], FinishReason.LENGTH
+    deltas = [Delta(reasoning=piece) for piece in thoughts]
+    if thoughts:
+        deltas.append(Delta(thought=ReasoningPart("".join(thoughts))))
+    usage = TokenUsage(
+        input=sum(map(_size, request.messages)), output=len(words), reasoning=len(thoughts)
+    )
+    return Script((*deltas, *words), reason, usage)
+
+
+def _thoughts(request: ChatRequest, count: int) -> list[str]:
+    """Think *count* words, as far as the effort, the budget and the bound allow."""
+    if request.reasoning_effort == "none":
+        return []
+    most = min(count, request.max_tokens, request.reasoning_budget or count)
+    words = f"The user says: {_last_said(request).text}".split()
+    return [f"{'' if place == 0 else ' '}{words[place % len(words)]}" for place in range(most)]
 
 
 def pieces_of(text: str) -> list[str]:
@@ -53,7 +80,7 @@ def pieces_of(text: str) -> list[str]:
 
 
 def _size(message: Message) -> int:
-    images = sum(isinstance(part, ImagePart) for part in message.content)
+    images = sum(isinstance(part, _SEEN) for part in message.content)
     calls = sum(len(f"{call.name} {call.arguments}".split()) for call in message.tool_calls)
     return len(message.text.split()) + images + calls
 
@@ -74,7 +101,7 @@ def _text(request: ChatRequest, long: int | None) -> str:
     wanted = request.response_format
     if isinstance(wanted, JsonSchema):
         return json.dumps(_instance(wanted.schema, text), ensure_ascii=False)
-    images = [_seen(part) for part in prompt.content if isinstance(part, ImagePart)]
+    images = [_seen(part) for part in prompt.content if isinstance(part, _SEEN)]
     text = " ".join([*images, text])
     text = text if text.strip() else "(nothing was said)"
     return json.dumps({"answer": text}, ensure_ascii=False) if wanted == "json" else text
@@ -97,10 +124,13 @@ def _results(messages: tuple[Message, ...]) -> list[Message]:
     return found
 
 
-def _seen(image: ImagePart) -> str:
-    if image.data is not None:
-        return f"[image: {image.media_type}, {len(image.data)} bytes]"
-    return "[image: by its address]"
+def _seen(part: ImagePart | AudioPart | FilePart) -> str:
+    if isinstance(part, AudioPart):
+        return f"[audio: {part.format}, {len(part.data)} bytes]"
+    kind = "image" if isinstance(part, ImagePart) else "file"
+    if part.data is not None:
+        return f"[{kind}: {part.media_type}, {len(part.data)} bytes]"
+    return f"[{kind}: by its address]"
 
 
 def _cut_at_stop(text: str, stop: tuple[str, ...]) -> str:
@@ -127,6 +157,8 @@ def _calls(request: ChatRequest) -> list[_Call]:
             chosen = [request.tools[0]]
     else:
         chosen = [tool for tool in request.tools if tool.name == choice]
+    if request.parallel_tool_calls is False:
+        chosen = chosen[:1]
     before = sum(len(message.tool_calls) for message in request.messages)
     return [
         _Call(

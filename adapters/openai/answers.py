@@ -15,8 +15,14 @@ class Answer:
     """One answer, read piece by piece; what came before a break is given before the break."""
 
     def __init__(
-        self, response: aiohttp.ClientResponse, *, idle: float | None, largest: int
+        self,
+        response: aiohttp.ClientResponse,
+        *,
+        idle: float | None,
+        largest: int,
+        port: str = PORT,
     ) -> None:
+        self.port = port
         self.status = response.status
         self.headers = response.headers
         self.content_type = response.content_type
@@ -41,13 +47,13 @@ class Answer:
                 async with asyncio.timeout(self._idle):
                     piece = await self._content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self._broken = transport_error(error)
+            self._broken = transport_error(error, port=self.port)
             piece = self._held_back()
         if self._broken is not None and not piece:
             raise self._broken
         self._left -= len(piece)
         if self._left < 0:
-            raise corrupt("the provider's answer is larger than the adapter reads")
+            raise corrupt("the provider's answer is larger than the adapter reads", port=self.port)
         return piece
 
     def _held_back(self) -> bytes:
@@ -80,27 +86,27 @@ class Answer:
                 return  # the connection is closed instead
 
 
-def transport_error(error: Exception) -> PortError:
+def transport_error(error: Exception, *, port: str = PORT) -> PortError:
     """Make the error for a failure of the network, with *error* as its cause."""
     fault: PortError
     cause: Exception = error
     if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorCertificateError):
         text = "no secure connection to the provider: its certificate or TLS set-up is refused"
-        fault = Unavailable(text, port=PORT, adapter=ADAPTER, code="tls_failed")
+        fault = Unavailable(text, port=port, adapter=ADAPTER, code="tls_failed")
     elif isinstance(error, aiohttp.ConnectionTimeoutError):
-        fault = PortTimeout("connecting to the provider took too long", port=PORT, adapter=ADAPTER)
+        fault = PortTimeout("connecting to the provider took too long", port=port, adapter=ADAPTER)
     elif isinstance(error, aiohttp.ClientConnectorError | aiohttp.InvalidURL):
-        fault = Unavailable("the provider cannot be reached", port=PORT, adapter=ADAPTER)
+        fault = Unavailable("the provider cannot be reached", port=port, adapter=ADAPTER)
     elif isinstance(error, TimeoutError):
         text = "the provider did not answer in time"
-        fault = PortTimeout(text, port=PORT, adapter=ADAPTER, ambiguous=True)
+        fault = PortTimeout(text, port=port, adapter=ADAPTER, ambiguous=True)
     elif isinstance(error, aiohttp.ClientResponseError):
-        fault = corrupt("the provider's answer is not HTTP as it should be")
+        fault = corrupt("the provider's answer is not HTTP as it should be", port=port)
         # aiohttp's own error shows the headers that were sent, and so the key.
         cause = ProviderFault(status=error.status, text=error.message)
     else:
         text = "the connection to the provider broke off"
-        fault = Unavailable(text, port=PORT, adapter=ADAPTER, ambiguous=True)
+        fault = Unavailable(text, port=port, adapter=ADAPTER, ambiguous=True)
     fault.__cause__ = _without_frames(cause)
     return fault
 

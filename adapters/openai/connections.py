@@ -1,18 +1,19 @@
-"""The connections of one adapter: to one base URL, with one key, in one event loop."""
+"""The connections of one adapter: to one base URL, in one event loop; each request has its key."""
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import aiohttp
 from attrs import frozen
+from yarl import URL
 
 from tollkeeper.adapters.openai.answers import Answer, transport_error
 from tollkeeper.adapters.openai.faults import ADAPTER, PORT
-from tollkeeper.domain.errors import ConfigurationError, PoolExhausted
-from tollkeeper.domain.secret import Secret
+from tollkeeper.domain.credentials import Credential
+from tollkeeper.domain.errors import ConfigurationError, CredentialsRefused, PoolExhausted
 
 _LARGEST_BYTES_BODY = 2**20  # aiohttp writes larger ones piece by piece only from a file object
 
@@ -25,23 +26,29 @@ class _Open:
 
 
 class Connections:
-    """Sends requests to one base URL; the key goes nowhere else.
+    """Sends requests to one base URL of one provider; no key that is bound elsewhere goes there.
 
-    Redirects are not followed, cookies not kept, proxies and .netrc not read from the
-    environment. A failed request is not sent again.
+    *own* is the credential of requests that bring none; *port* is what errors say. Redirects are
+    not followed, cookies not kept, proxies and .netrc not read from the environment. A failed
+    request is not sent again.
     """
 
     def __init__(
         self,
+        provider: str,
         base_url: str,
-        api_key: Secret | None,
+        own: Credential | None,
         *,
         limit: int,
         connect_timeout: timedelta,
         largest_response: int,
+        port: str = PORT,
     ) -> None:
+        self._provider = provider
         self._base_url = base_url
-        self._api_key = api_key
+        self._own = own
+        self._port = port
+        self._urls: dict[str, URL] = {}
         self._limit = limit
         self._connect_timeout = connect_timeout.total_seconds()
         self._largest = largest_response
@@ -87,36 +94,48 @@ class Connections:
         *,
         idle: timedelta | None = None,
         total: timedelta | None = None,
+        credential: Credential | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Answer]:
         """Send one request and lend its answer; leaving closes what was not read to its end.
 
         *idle* bounds the time without a byte, *total* the whole; both None is for ever.
+        *credential* goes with it in the place of the adapter's own.
 
         Raises:
+            CredentialsRefused: the credential is bound elsewhere; nothing was sent.
             PoolExhausted: all connections stayed in use for as long as one may take to connect.
             Unavailable, Timeout, CorruptResponse: no answer came; ambiguous once it was sent.
         """
+        if credential is not None:
+            self._revealed(credential)  # refused before a place is taken, and anything is sent
         opened = await self._opened()
         await self._take_slot(opened.slots)
         try:
             wait = None if idle is None else idle.total_seconds()
             whole = None if total is None else total.total_seconds()
-            response = await self._send(opened.session, method, path, body, wait, whole)
+            bearer = credential or self._own
+            response = await self._send(
+                opened.session, method, path, body, wait, whole, bearer, headers
+            )
             try:
-                yield Answer(response, idle=wait, largest=self._largest)
+                yield Answer(response, idle=wait, largest=self._largest, port=self._port)
             finally:
                 response.close()  # at the end of its content aiohttp has taken the connection back
         finally:
             opened.slots.release()
 
     async def _take_slot(self, slots: asyncio.Semaphore) -> None:
+        if not slots.locked():
+            await slots.acquire()
+            return
         try:
-            async with asyncio.timeout(self._connect_timeout if slots.locked() else None):
+            async with asyncio.timeout(self._connect_timeout):
                 await slots.acquire()
         except TimeoutError as error:
             raise PoolExhausted(
                 "all connections to the provider are in use: try again, or allow more",
-                port=PORT,
+                port=self._port,
                 adapter=ADAPTER,
             ) from error
 
@@ -128,13 +147,18 @@ class Connections:
         body: bytes | None,
         idle: float | None,
         total: float | None,
+        credential: Credential | None,
+        more: Mapping[str, str] | None,
     ) -> aiohttp.ClientResponse:
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = URL(self._base_url + path)
         try:
             return await session.request(
                 method,
-                self._base_url + path,
+                url,
                 data=io.BytesIO(body) if body and len(body) > _LARGEST_BYTES_BODY else body,
-                headers=self._headers(body),
+                headers=self._headers(body, credential, more),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
                     total=total,
@@ -144,11 +168,24 @@ class Connections:
                 ),
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            fault = transport_error(error)
+            fault = transport_error(error, port=self._port)
         raise fault  # outside the except, so that what holds our headers is not its context
 
-    def _headers(self, body: bytes | None) -> dict[str, str]:
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        if self._api_key is not None:
-            headers["Authorization"] = f"Bearer {self._api_key.reveal()}"
+    def _headers(
+        self, body: bytes | None, credential: Credential | None, more: Mapping[str, str] | None
+    ) -> dict[str, str]:
+        headers = dict(more) if more else {}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if credential is not None:
+            headers["Authorization"] = f"Bearer {self._revealed(credential)}"
         return headers
+
+    def _revealed(self, credential: Credential) -> str:
+        try:
+            return credential.revealed_to(
+                provider=self._provider, base_url=self._base_url, adapter=ADAPTER
+            )
+        except CredentialsRefused as error:
+            error.port = self._port
+            raise

@@ -1,62 +1,116 @@
 """Requests in the OpenAI chat-completions format. Pure: no network, no settings.
 
-The format is described at https://platform.openai.com/docs/api-reference/chat/create.
+The format is described at https://platform.openai.com/docs/api-reference/chat/create; what a
+server does in another way is its dialect's to say.
 """
 
-import base64
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from tollkeeper.adapters.openai.dialects import MAX_TOKENS_FIELDS, OPENAI, Dialect
+from tollkeeper.adapters.openai.messages import encode_messages
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.errors import InvalidRequest, Unsupported
-from tollkeeper.domain.messages import ImagePart, Message, Part, Role, TextPart, ToolCall
+from tollkeeper.domain.quirks import NO_QUIRKS, Quirks, adapt
 from tollkeeper.domain.tools import JsonSchema, Tool
 
-MaxTokensField = Literal["max_tokens", "max_completion_tokens"]
-
 OUT_OF_REACH = frozenset(
-    {"model", "messages", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens"}
+    {"model", "messages", "stream", "stream_options", "usage", "n", *MAX_TOKENS_FIELDS}
 )
 """What ``extra`` may not set: the hold, the price and the reading of the answer rest on it."""
+_AS_THEY_ARE = (
+    "temperature",
+    "top_p",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "service_tier",
+    "user",
+)
+_NO_METADATA = Quirks(unsupported=["metadata"])
+_NO_EFFORT = Quirks(unsupported=["reasoning_effort"])
+
+
+def fitted(request: ChatRequest, dialect: Dialect) -> tuple[ChatRequest, tuple[str, ...]]:
+    """Fit *request* to its model and *dialect*; return it with a warning for each loss.
+
+    Raises:
+        Unsupported: a parameter is not taken, and may not be dropped.
+    """
+    sets = [dialect.quirks]
+    if request.metadata and dialect.stores_for_metadata and not _extra(request).get("store"):
+        sets.append(_NO_METADATA)
+    if request.reasoning_budget is not None and dialect.reasoning in ("gemini", "openrouter"):
+        sets.append(_NO_EFFORT)  # these take one of the two; the budget is the more precise
+    return adapt(request, *sets)
 
 
 def encode_request(
-    request: ChatRequest, *, stream: bool, max_tokens_field: MaxTokensField = "max_tokens"
+    request: ChatRequest,
+    *,
+    stream: bool,
+    dialect: Dialect = OPENAI,
+    max_tokens_field: str = "",
 ) -> bytes:
-    """Write *request* as the JSON body of ``POST /chat/completions``.
+    """Write *request*, which fits *dialect*, as the JSON body of ``POST /chat/completions``.
+
+    The bound of what is written goes by the name that the model's quirks say, else by
+    *max_tokens_field*, else by the dialect's.
 
     Raises:
         Unsupported: the format cannot express the request, or ``extra`` reaches too far.
         InvalidRequest: a value in it is no JSON, or its text is no Unicode.
     """
+    bound = request.quirks.max_tokens_field or max_tokens_field or dialect.max_tokens_field
+    if bound not in MAX_TOKENS_FIELDS:
+        raise Unsupported(f"max_tokens_field is {' or '.join(MAX_TOKENS_FIELDS)}, not {bound}")
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": [_message(message) for message in request.messages],
-        max_tokens_field: request.max_tokens,
+        "messages": encode_messages(request, dialect),
+        bound: request.max_tokens,
     }
-    for name in ("temperature", "top_p", "seed"):
+    for name in _AS_THEY_ARE:
         value = getattr(request, name)
         if value is not None:
             body[name] = value
     if request.stop:
         body["stop"] = list(request.stop)
-    _add_tools(body, request)
+    if request.top_logprobs is not None:
+        body["logprobs"] = True
+        body["top_logprobs"] = request.top_logprobs
+    if request.metadata:
+        body["metadata"] = dict(request.metadata)
+    if request.tools or request.tool_choice == "required":
+        _add_tools(body, request)
     _add_response_format(body, request)
-    if stream:
-        body["stream"] = True
-        body["stream_options"] = {"include_usage": True}
-    if request.extra:
-        _add_extra(body, request.extra)
+    if request.reasoning_effort is not None or request.reasoning_budget is not None:
+        _add_reasoning(body, request, dialect)
+    _add_reporting(body, dialect, stream=stream)
+    if request.extra or request.quirks is not NO_QUIRKS or dialect.quirks.extra:
+        _add_extra(body, {**dialect.quirks.extra, **_extra(request)})
+    return encode_json(body, "tools, response_format or extra")
+
+
+def _extra(request: ChatRequest) -> Mapping[str, Any]:
+    """Lay what the caller adds over what the model's quirks add."""
+    quirks = request.quirks
+    return {**quirks.extra, **request.extra} if quirks.extra else request.extra
+
+
+def encode_json(body: Mapping[str, Any], places: str) -> bytes:
+    """Write *body* as JSON; *places* names where the caller's own values are.
+
+    Raises:
+        InvalidRequest: a value is no JSON, or its text is no Unicode.
+    """
     try:
         return _encoder.encode(body)
     except UnicodeEncodeError as error:
         raise InvalidRequest("the request holds text that is no valid Unicode") from error
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise InvalidRequest(
-            "a value in tools, response_format or extra cannot be written as JSON"
-        ) from error
+        raise InvalidRequest(f"a value in {places} cannot be written as JSON") from error
 
 
 def _as_plain(value: object) -> object:
@@ -66,45 +120,6 @@ def _as_plain(value: object) -> object:
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_as_plain)
-
-
-def _message(message: Message) -> dict[str, Any]:
-    if message.tool_calls and message.role is not Role.ASSISTANT:
-        raise Unsupported("tool calls belong to an assistant's message")
-    if message.tool_call_id is not None and message.role is not Role.TOOL:
-        raise Unsupported("a tool_call_id belongs to a tool's message")
-    encoded: dict[str, Any] = {"role": message.role.value, "content": _content(message)}
-    if message.tool_calls:
-        encoded["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
-    if message.tool_call_id is not None:
-        encoded["tool_call_id"] = message.tool_call_id
-    return encoded
-
-
-def _content(message: Message) -> str | list[dict[str, Any]] | None:
-    parts = message.content
-    if not parts:
-        return None if message.tool_calls else ""
-    if len(parts) == 1 and isinstance(parts[0], TextPart):
-        return parts[0].text  # the form that every compatible server reads
-    if message.role is not Role.USER and any(isinstance(part, ImagePart) for part in parts):
-        raise Unsupported("only a user's message can hold images")
-    return [_part(part) for part in parts]
-
-
-def _part(part: Part) -> dict[str, Any]:
-    if isinstance(part, TextPart):
-        return {"type": "text", "text": part.text}
-    url = part.url
-    if url is None:
-        data = base64.b64encode(part.data or b"").decode("ascii")
-        url = f"data:{part.media_type};base64,{data}"
-    return {"type": "image_url", "image_url": {"url": url}}
-
-
-def _tool_call(call: ToolCall) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": call.arguments or "{}"}
-    return {"id": call.id, "type": "function", "function": function}
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
@@ -119,14 +134,14 @@ def _tool(tool: Tool) -> dict[str, Any]:
 def _add_tools(body: dict[str, Any], request: ChatRequest) -> None:
     choice = request.tool_choice
     if not request.tools:
-        if choice == "required":
-            raise Unsupported('tool_choice "required" needs tools to choose from')
-        return
+        raise Unsupported('tool_choice "required" needs tools to choose from')
     body["tools"] = [_tool(tool) for tool in request.tools]
     if choice in ("none", "required"):
         body["tool_choice"] = choice
     elif choice != "auto":
         body["tool_choice"] = {"type": "function", "function": {"name": choice}}
+    if request.parallel_tool_calls is not None:
+        body["parallel_tool_calls"] = request.parallel_tool_calls
 
 
 def _add_response_format(body: dict[str, Any], request: ChatRequest) -> None:
@@ -136,6 +151,31 @@ def _add_response_format(body: dict[str, Any], request: ChatRequest) -> None:
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     elif wanted == "json":
         body["response_format"] = {"type": "json_object"}
+
+
+def _add_reasoning(body: dict[str, Any], request: ChatRequest, dialect: Dialect) -> None:
+    effort, budget = request.reasoning_effort, request.reasoning_budget
+    if dialect.reasoning == "openrouter":
+        body["reasoning"] = {"effort": effort} if budget is None else {"max_tokens": budget}
+        return
+    if effort is not None:
+        body["reasoning_effort"] = effort
+    # Without it thoughts are mixed into the text; the gpt-oss models refuse it, and part the two.
+    if dialect.reasoning == "groq" and "gpt-oss" not in request.model:
+        body["reasoning_format"] = "parsed"
+    if dialect.reasoning == "gemini" and budget is not None:
+        thinking = {"thinking_budget": budget}
+        body["extra_body"] = {"google": {"thinking_config": thinking}}
+
+
+def _add_reporting(body: dict[str, Any], dialect: Dialect, *, stream: bool) -> None:
+    """Ask for the usage: without it a stream is charged by estimate."""
+    if dialect.reports_usage_by == "usage":
+        body["usage"] = {"include": True}
+    if stream:
+        body["stream"] = True
+        if dialect.reports_usage_by == "stream_options":
+            body["stream_options"] = {"include_usage": True}
 
 
 def _add_extra(body: dict[str, Any], extra: Mapping[str, Any]) -> None:

@@ -4,40 +4,47 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from tollkeeper.adapters.openai.encoding import MaxTokensField
+from tollkeeper.adapters.openai.dialects import DIALECTS, MAX_TOKENS_FIELDS
+from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import ConfigurationError
 from tollkeeper.domain.secret import Secret
 
 _EXAMPLE = "openai+https://api.openai.com/v1"
 _SECONDS = ("connect_timeout", "idle_timeout", "total_timeout")
-_OPTIONS = (*_SECONDS, "connections", "max_tokens_field")
-_MAX_TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
-_OPENAI = "api.openai.com"  # it refuses max_tokens for its reasoning models
+_OPTIONS = (*_SECONDS, "connections", "dialect", "max_tokens_field")
+EMBEDDER_OPTIONS = ("connect_timeout", "total_timeout", "connections", "dialect")
+_LARGEST_NUMBER = 9  # digits
 
 
-def parse_url(url: str) -> tuple[str, dict[str, Any]]:
+def parse_url(
+    url: str, *, port: str = "chat model", known: tuple[str, ...] = _OPTIONS
+) -> tuple[str, dict[str, Any]]:
     """Read ``openai+https://host/path?option=value`` as a base URL and constructor options.
+
+    *port* is how faults call the adapter, *known* the options that it takes.
 
     Raises:
         ConfigurationError: it is malformed; all faults of its options at once.
     """
     scheme, found, rest = url.partition("://")
     if not found or scheme not in ("openai+https", "openai+http"):
-        raise ConfigurationError(f"the chat model's URL must read like {_EXAMPLE}")
+        raise ConfigurationError(f"the {port}'s URL must read like {_EXAMPLE}")
     base_url, _, query = rest.partition("?")
     options: dict[str, Any] = {}
     faults: list[str] = []
     for name, value in parse_qsl(query, keep_blank_values=True):
         try:
-            options[name] = _option(name, value)
+            options[name] = _option(name, value, known)
         except ValueError as error:
-            faults.append(f"the chat model's URL: {error}")
+            faults.append(f"the {port}'s URL: {error}")
     if faults:
         raise ConfigurationError(faults)
     return f"{scheme.removeprefix('openai+')}://{base_url}", options
 
 
-def _option(name: str, value: str) -> object:
+def _option(name: str, value: str, known: tuple[str, ...]) -> object:
+    if name not in known:
+        raise ValueError(f"there is no option {name!r}; there are {', '.join(known)}")
     if name in _SECONDS:
         try:
             seconds = timedelta(seconds=float(value))
@@ -47,14 +54,26 @@ def _option(name: str, value: str) -> object:
             raise ValueError(f"{name} is a number of seconds above 0")
         return seconds
     if name == "connections":
-        if not (value.isascii() and value.isdecimal() and int(value[:9]) > 0):
+        if not (value.isascii() and value.isdecimal() and int(value[:_LARGEST_NUMBER]) > 0):
             raise ValueError("connections is a whole number above 0")
-        return int(value[:9])
-    if name == "max_tokens_field":
-        if value not in _MAX_TOKENS_FIELDS:
-            raise ValueError(f"max_tokens_field is {' or '.join(_MAX_TOKENS_FIELDS)}")
-        return value
-    raise ValueError(f"there is no option {name!r}; there are {', '.join(_OPTIONS)}")
+        return int(value[:_LARGEST_NUMBER])
+    choices = tuple(DIALECTS) if name == "dialect" else MAX_TOKENS_FIELDS
+    if value not in choices:
+        raise ValueError(f"{name} is {' or '.join(choices)}")
+    return value
+
+
+def checked_provider(provider: str | None) -> str:
+    """Return the provider's name, ``openai`` where none is given.
+
+    Raises:
+        ConfigurationError: it is empty.
+    """
+    if provider is None:
+        return "openai"
+    if not isinstance(provider, str) or not provider.strip():
+        raise ConfigurationError("a provider has a name, such as openai")
+    return provider
 
 
 def checked_base_url(base_url: str) -> str:
@@ -69,10 +88,10 @@ def checked_base_url(base_url: str) -> str:
     except ValueError:
         usable = False
     if not usable or not base_url.isprintable() or " " in base_url:
-        raise ConfigurationError(f"the chat model's base URL must read like {_EXAMPLE[7:]}")
+        raise ConfigurationError(f"the provider's base URL must read like {_EXAMPLE[7:]}")
     if parts.username is not None or parts.query or parts.fragment:
         raise ConfigurationError(
-            "the chat model's base URL may hold no user, password, query or fragment; "
+            "the provider's base URL may hold no user, password, query or fragment; "
             "the key is given as api_key"
         )
     return base_url.rstrip("/")
@@ -97,12 +116,17 @@ def checked_api_key(api_key: Secret | None) -> Secret | None:
     text = api_key.reveal()
     if not text or not all("!" <= character <= "~" for character in text):
         raise ConfigurationError(
-            "the chat model's api_key is empty or holds spaces, line ends or characters beyond "
+            "the provider's api_key is empty or holds spaces, line ends or characters beyond "
             "ASCII: copy it again, or leave it out for a server that needs none"
         )
     return api_key
 
 
-def default_max_tokens_field(base_url: str) -> MaxTokensField:
-    """Say what the server at *base_url* calls the bound of what is written."""
-    return "max_completion_tokens" if urlsplit(base_url).hostname == _OPENAI else "max_tokens"
+def own_credential(provider: str, base_url: str, api_key: Secret | None) -> Credential | None:
+    """Bind *api_key* to the one place where it may go.
+
+    Raises:
+        ConfigurationError: it is no text that a header can carry.
+    """
+    key = checked_api_key(api_key)
+    return None if key is None else Credential(provider, base_url, key, label="default")

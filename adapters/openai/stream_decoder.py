@@ -1,33 +1,59 @@
 """A streamed answer, from bytes to deltas. Pure: the network is somebody else's concern."""
 
 from collections.abc import Iterator
+from typing import Any
 
-import attrs
-
-from tollkeeper.adapters.openai.decoding import decode_delta
+from tollkeeper.adapters.openai.call_numbers import CallNumbers
+from tollkeeper.adapters.openai.decoding import (
+    Said,
+    WireAnswer,
+    decode_answer,
+    extras_of,
+    finish_reason_of,
+    first_choice,
+    logprobs_of,
+    reasoning_of,
+    usage_of,
+)
+from tollkeeper.adapters.openai.dialects import OPENAI, Dialect
 from tollkeeper.adapters.openai.faults import ProviderFault, corrupt, provider_error
+from tollkeeper.adapters.openai.reasoning import Thoughts
 from tollkeeper.adapters.openai.sse import EventSplitter
-from tollkeeper.domain.completions import Delta, TokenUsage, ToolCallDelta
+from tollkeeper.adapters.openai.usage import NULL
+from tollkeeper.domain.completions import Delta, TokenUsage
 
 _DONE = b"[DONE]"
+_SILENT = Said()
 
 
 class StreamDecoder:
     """Takes the bytes of an answer in, gives its deltas out, however the bytes were cut.
 
     The usage is held back and given last and once, whether the provider reports it at the end,
-    with every chunk, or never.
+    with every chunk, or never; so are the thoughts as the provider wants them back. *warnings*
+    go with the first delta.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect = OPENAI, *, warnings: tuple[str, ...] = ()) -> None:
+        self._dialect = dialect
+        self._warnings = warnings
         self._events = EventSplitter()
-        self._calls = _CallNumbers()
+        self._calls = CallNumbers()
+        self._thoughts = Thoughts()
         self._usage: TokenUsage | None = None
+        self._told: dict[str, Any] = {}
+        self._untold: dict[str, Any] = {}
         self._begun = False
+        self._refused = False
         self.finished = False
-        """A finish reason was given: the answer is whole."""
+        """A finish reason was given."""
         self.done = False
         """The provider said that nothing follows."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the answer may end here."""
+        return self.done or (self.finished and not self._dialect.ends_with_done)
 
     def feed(self, piece: bytes) -> Iterator[Delta]:
         """Take *piece* in and yield the deltas that it completes.
@@ -46,82 +72,79 @@ class StreamDecoder:
         """
         if not self.done:
             yield from self._read(self._events.end())
-        if not self.finished:
+        if not self.finished or not self.whole:
             raise corrupt("the provider's answer ends before it is complete")
         if self._calls.unnamed:
             raise corrupt("the provider's answer calls a tool without naming it")
         yield from self.so_far()
 
     def so_far(self) -> Iterator[Delta]:
-        """Yield the usage that was held back: ask for it before an error is raised."""
-        if self._usage is not None:
+        """Yield what was held back: ask for it before an error is raised."""
+        if self.finished and self._dialect.thoughts:
+            thoughts, self._thoughts = self._thoughts, Thoughts()
+            for thought in thoughts.parts():
+                yield Delta(thought=thought)
+        if self._usage is not None or self._untold:
             usage, self._usage = self._usage, None
-            yield Delta(usage=usage)
+            extras, self._untold = self._untold, {}
+            yield Delta(usage=usage, extras=extras)
 
     def _read(self, events: Iterator[bytes]) -> Iterator[Delta]:
         for data in events:
             if data == _DONE:
                 self.done = True
                 return
-            found = decode_delta(data)
+            found = decode_answer(data)
             if isinstance(found, ProviderFault):
                 raise provider_error(found, begun=self._begun)
-            if found is None:
-                continue
-            if found.usage is not None:
-                self._usage = found.usage
-                found = attrs.evolve(found, usage=None)
-            if found.tool_calls:
-                found = attrs.evolve(found, tool_calls=self._calls.numbered(found.tool_calls))
-            if found.finish_reason is not None and self.finished:
-                found = attrs.evolve(found, finish_reason=None)  # some providers say it twice
-            self.finished = self.finished or found.finish_reason is not None
-            if not self._begun or _says_something(found):
-                self._begun = True
-                yield found
+            delta = self._delta(found)
+            if delta is not None:
+                yield delta
 
-
-def _says_something(delta: Delta) -> bool:
-    return bool(
-        delta.text or delta.tool_calls or delta.finish_reason or delta.reasoning or delta.refusal
-    )
-
-
-class _CallNumbers:
-    """Numbers the tool calls of one answer.
-
-    Some providers give each of several calls the number 0, others none at all: a piece that
-    brings an id other than its call's begins a new call.
-    """
-
-    def __init__(self) -> None:
-        self._ids: list[str] = []
-        self._named: list[bool] = []
-        self._current: dict[int, int] = {}
-
-    @property
-    def unnamed(self) -> bool:
-        """Whether a call never got the name of its tool."""
-        return not all(self._named)
-
-    def numbered(self, pieces: tuple[ToolCallDelta, ...]) -> tuple[ToolCallDelta, ...]:
-        """Return *pieces* with the number that each call has in this answer."""
-        return tuple(self._numbered(piece) for piece in pieces)
-
-    def _numbered(self, piece: ToolCallDelta) -> ToolCallDelta:
-        number = self._current.get(piece.index)
-        known = "" if number is None else self._ids[number]
-        if number is None or (piece.id and known and piece.id != known):
-            number = len(self._ids)
-            self._ids.append("")
-            self._named.append(False)
-            self._current[piece.index] = number
-        told, named = bool(self._ids[number]), self._named[number]
-        self._ids[number] = self._ids[number] or piece.id
-        self._named[number] = named or bool(piece.name)
-        return ToolCallDelta(
-            index=number,
-            id="" if told else piece.id,
-            name="" if named else piece.name,
-            arguments=piece.arguments,
+    def _delta(self, answer: WireAnswer) -> Delta | None:
+        """Return what *answer* says that is new; None if it says nothing."""
+        if answer.usage != NULL or answer.x_groq is not None:
+            usage, more = usage_of(answer)
+            self._usage = usage if usage is not None else self._usage
+            self._untold.update(more)
+        choice = first_choice(answer)
+        said = _SILENT if choice is None or choice.delta is None else choice.delta
+        self._note(extras_of(answer, choice, said))
+        if choice is None:
+            return None
+        reason = None
+        if said.refusal:
+            self._refused = True
+        if choice.finish_reason and not self.finished:  # some providers say it twice
+            self.finished = True
+            reason = finish_reason_of(choice.finish_reason, refused=self._refused)
+        text, refusal = said.content or "", said.refusal or ""
+        reasoning = reasoning_of(said, self._thoughts)
+        calls = self._calls.numbered(said.tool_calls) if said.tool_calls else ()
+        logprobs = logprobs_of(choice)
+        if self._begun and not (text or calls or reason or reasoning or refusal or logprobs):
+            return None
+        warnings, self._warnings = self._warnings, ()
+        extras, self._untold = self._untold, {}
+        self._begun = True
+        return Delta(
+            text,
+            calls,
+            reasoning,
+            refusal,
+            reason,
+            None,
+            answer.model or "",
+            None,
+            logprobs,
+            warnings,
+            extras,
         )
+
+    def _note(self, extras: dict[str, Any]) -> None:
+        """Keep what was not told yet; lists grow, all else is told again when it changes."""
+        for name, value in extras.items():
+            if name == "annotations" and isinstance(value, list):
+                value = [*self._told.get(name, ()), *value]
+            if self._told.get(name) != value:
+                self._told[name] = self._untold[name] = value

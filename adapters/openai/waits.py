@@ -15,14 +15,15 @@ def retry_after(headers: Mapping[str, str]) -> timedelta | None:
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         text = headers.get(name, "").strip()
         try:
-            return _bounded(timedelta(seconds=float(text) * unit))
+            return bounded(timedelta(seconds=float(text) * unit))
         except (ValueError, OverflowError):
             continue
     until, since = _date(headers.get("retry-after")), _date(headers.get("date"))
-    return None if until is None else _bounded(until - (since or datetime.now(UTC)))
+    return None if until is None else bounded(until - (since or datetime.now(UTC)))
 
 
-def _bounded(wait: timedelta) -> timedelta:
+def bounded(wait: timedelta) -> timedelta:
+    """Return *wait*, but not below nothing nor above a day."""
     return min(max(wait, timedelta(0)), _LONGEST_WAIT)
 
 

@@ -1,10 +1,15 @@
 """How the tests of the OpenAI wire ask, and look at what went wrong."""
 
+import json
 import traceback
 from typing import Any
 
+import attrs
+
 from tests.servers.openai_plays import SECRET_WORDS
 from tollkeeper.adapters.openai.chat_model import OpenaiChatModel
+from tollkeeper.adapters.openai.dialects import Dialect
+from tollkeeper.adapters.openai.encoding import encode_request, fitted
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion, CompletionBuilder
 from tollkeeper.domain.errors import (
@@ -12,6 +17,7 @@ from tollkeeper.domain.errors import (
 )
 from tollkeeper.domain.messages import user
 
+ASKED = ChatRequest("m", (user("Hello"),), 4_096)
 KEY = "sk-a-secret-that-nobody-sees"
 
 
@@ -55,3 +61,10 @@ def shows_nothing(error: BaseException | None) -> None:
         error = error.__cause__
     assert KEY not in shown
     assert SECRET_WORDS not in shown
+
+
+def sent(dialect: Dialect, request: ChatRequest = ASKED, **changes: Any) -> dict[str, Any]:
+    """Return what goes out for *request*, with *changes*, in *dialect*."""
+    fit, _ = fitted(attrs.evolve(request, **changes), dialect)
+    found: dict[str, Any] = json.loads(encode_request(fit, stream=False, dialect=dialect))
+    return found

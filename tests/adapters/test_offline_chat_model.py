@@ -18,7 +18,14 @@ from tollkeeper.domain.errors import (
     Throttled,
     Unavailable,
 )
-from tollkeeper.domain.messages import ImagePart, Message, assistant, system, tool_result, user
+from tollkeeper.domain.messages import (
+    ImagePart,
+    Message,
+    assistant,
+    system,
+    tool_result,
+    user,
+)
 from tollkeeper.domain.secret import Secret
 from tollkeeper.domain.tools import JsonSchema, Tool
 

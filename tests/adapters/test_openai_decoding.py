@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollkeeper.adapters.openai.decoding import decode_completion, decode_delta
+from tollkeeper.adapters.openai.decoding import WireAnswer, decode_answer, decode_completion
 from tollkeeper.adapters.openai.faults import ProviderFault
+from tollkeeper.adapters.openai.stream_decoder import StreamDecoder
 from tollkeeper.domain.completions import Completion, Delta, FinishReason, ToolCallDelta
 from tollkeeper.domain.errors import CorruptResponse
 from tollkeeper.domain.messages import ToolCall
@@ -20,6 +21,11 @@ def a_body(message: Mapping[str, Any] | None = None, **choice: Any) -> bytes:
     said = {"role": "assistant", "content": "Hi"} if message is None else message
     found = {"index": 0, "message": said, "finish_reason": "stop", **choice}
     return json.dumps({"id": "1", "model": "m-1", "choices": [found], "new_field": 1}).encode()
+
+
+def decode_delta(chunk: Any) -> Delta | None:
+    """Read one chunk of a stream."""
+    return next(StreamDecoder().feed(b"data: " + json.dumps(chunk).encode() + b"\n\n"), None)
 
 
 def test_a_whole_answer_is_read() -> None:
@@ -54,7 +60,7 @@ def test_an_unknown_finish_reason_is_never_taken_for_stop(said: str, meant: Fini
     whole = decode_completion(a_body(finish_reason=said))
     assert isinstance(whole, Completion)
     assert whole.finish_reason is meant
-    piece = decode_delta(json.dumps({"choices": [{"delta": {}, "finish_reason": said}]}).encode())
+    piece = decode_delta({"choices": [{"delta": {}, "finish_reason": said}]})
     assert piece == Delta(finish_reason=meant)
 
 
@@ -97,7 +103,7 @@ def test_what_is_no_whole_answer_is_corrupt(body: bytes) -> None:
 
 def test_an_error_in_the_place_of_an_answer_is_found() -> None:
     body = b'{"error": {"message": "m", "type": "t", "code": 429}, "choices": []}'
-    for found in (decode_completion(body), decode_delta(body)):
+    for found in (decode_completion(body), decode_answer(body)):
         assert isinstance(found, ProviderFault)
         assert (found.kind, found.code, found.text) == ("t", "429", "m")
     failed = decode_completion(a_body(finish_reason="error"))
@@ -122,17 +128,17 @@ def test_arguments_that_come_as_an_object_are_written_as_text() -> None:
         ({"choices": [{"index": 0, "finish_reason": ""}]}, Delta()),
         (
             {"choices": [{"delta": {"tool_calls": [{"index": 1, "id": "c"}]}}]},
-            Delta(tool_calls=(ToolCallDelta(1, "c"),)),
+            Delta(tool_calls=(ToolCallDelta(0, "c"),)),
         ),
     ],
 )
 def test_a_chunk_is_read(chunk: dict[str, Any], delta: Delta | None) -> None:
-    assert decode_delta(json.dumps(chunk).encode()) == delta
+    assert decode_delta(chunk) == delta
 
 
 def test_a_call_with_a_number_below_0_is_corrupt() -> None:
     with pytest.raises(CorruptResponse):
-        decode_delta(b'{"choices": [{"delta": {"tool_calls": [{"index": -1}]}}]}')
+        decode_delta({"choices": [{"delta": {"tool_calls": [{"index": -1}]}}]})
 
 
 _json = st.recursive(
@@ -152,13 +158,12 @@ _near_misses = st.recursive(
 
 @given(st.binary() | _near_misses.map(lambda found: json.dumps(found).encode()))
 def test_whatever_arrives_is_read_or_corrupt(data: bytes) -> None:
-    for read in (decode_delta, decode_completion):
+    for read in (decode_answer, decode_completion):
         with contextlib.suppress(CorruptResponse):  # any other error fails the test
-            found = read(data)
-            assert found is None or isinstance(found, Delta | Completion | ProviderFault)
+            assert isinstance(read(data), WireAnswer | Completion | ProviderFault)
 
 
 def test_json_without_an_end_of_nesting_is_corrupt() -> None:
     for opening in (b"[", b'{"usage":', b'{"error":'):
         with pytest.raises(CorruptResponse):
-            decode_delta(opening * 100_000)
+            decode_answer(opening * 100_000)

@@ -7,7 +7,8 @@ import pytest
 from tests.adapters.openai_calls import asking_for as asking
 from tests.servers.openai_server import OpenaiServer
 from tollkeeper.adapters.openai.chat_model import OpenaiChatModel
-from tollkeeper.adapters.openai.options import checked_base_url, default_max_tokens_field
+from tollkeeper.adapters.openai.dialects import dialect_for
+from tollkeeper.adapters.openai.options import checked_base_url
 from tollkeeper.domain.errors import (
     ConfigurationError,
 )
@@ -86,4 +87,4 @@ def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str) -> No
     ],
 )
 def test_the_bound_goes_by_the_name_that_the_server_knows(base_url: str, name: str) -> None:
-    assert default_max_tokens_field(checked_base_url(base_url)) == name
+    assert dialect_for(checked_base_url(base_url)).max_tokens_field == name

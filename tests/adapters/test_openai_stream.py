@@ -5,11 +5,13 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.servers.openai_answers import call_chunks, chunk, event
+from tollkeeper.adapters.openai.dialects import COMPATIBLE, DIALECTS, OPENAI, Dialect
 from tollkeeper.adapters.openai.sse import EventSplitter
 from tollkeeper.adapters.openai.stream_decoder import StreamDecoder
 from tollkeeper.domain.completions import (
@@ -27,7 +29,7 @@ from tollkeeper.domain.errors import (
     TollkeeperError,
     Unavailable,
 )
-from tollkeeper.domain.messages import ToolCall
+from tollkeeper.domain.messages import ReasoningPart, ToolCall
 
 DONE = b"data: [DONE]\n\n"
 USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
@@ -39,8 +41,8 @@ def events_in(pieces: Iterable[bytes], *, longest: int = 1_000) -> list[bytes]:
     return found + list(splitter.end())
 
 
-def deltas_in(pieces: Iterable[bytes]) -> list[Delta]:
-    decoder = StreamDecoder()
+def deltas_in(pieces: Iterable[bytes], *, dialect: Dialect = OPENAI) -> list[Delta]:
+    decoder = StreamDecoder(dialect)
     found = [delta for piece in pieces for delta in decoder.feed(piece)]
     return found + list(decoder.end())
 
@@ -154,10 +156,24 @@ def test_usage_comes_once_and_last_wherever_the_provider_puts_it() -> None:
     assert [delta.finish_reason for delta in deltas] == [None, FinishReason.STOP, None]
 
 
-def test_a_stream_without_done_or_last_line_end_is_whole() -> None:
-    assert added_up(deltas_in(a_stream())) == ANSWER
+def test_a_compatible_servers_stream_is_whole_without_done_or_last_line_end() -> None:
+    thoughts = (ReasoningPart("Denk nach 🤔"),)
+    whole = attrs.evolve(ANSWER, thoughts=thoughts)
+    assert added_up(deltas_in(a_stream(), dialect=COMPATIBLE)) == whole
     cut = b"".join(a_stream()).rstrip(b"\n")
-    assert added_up(deltas_in([cut])) == ANSWER
+    assert added_up(deltas_in([cut], dialect=COMPATIBLE)) == whole
+
+
+@pytest.mark.parametrize("name", sorted(DIALECTS.keys() - {"compatible"}))
+def test_a_clean_end_before_the_terminal_event_is_an_error(name: str) -> None:
+    decoder = StreamDecoder(DIALECTS[name])
+    seen = [delta for piece in a_stream() for delta in decoder.feed(piece)]
+    with pytest.raises(CorruptResponse):
+        list(decoder.end())
+    held_back = list(decoder.so_far())
+    assert added_up([*seen, *held_back]).text == ANSWER.text, "what came is not lost"
+    assert held_back[-1].usage == ANSWER.usage
+    assert added_up(deltas_in([*a_stream(), DONE], dialect=DIALECTS[name])).text == ANSWER.text
 
 
 def test_what_follows_done_is_not_read() -> None:

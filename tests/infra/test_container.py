@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 import pytest
-from attrs import fields
+from attrs import evolve, fields
 from dependency_injector import providers
 
 from tollkeeper.domain.errors import ConfigurationError
@@ -16,13 +16,15 @@ from tollkeeper.infra.lazy import Lazy
 from tollkeeper.infra.registry import BUILT_IN
 from tollkeeper.infra.settings import Settings
 
-SELECTED = ("store", "cache", "rate_limiter", "telemetry")
+SELECTED = ("store", "cache", "rate_limiter", "telemetry", "schema_validator")
+BY_PROVIDER = ("chat_model", "embedder", "transcriber")
+OPTIONAL = ("secret_source", "token_counter")
 EVERY_PROVIDER: list[Any] = [*providers.traverse(*Container.providers.values())]
 IN_MEMORY = Settings(store="memory://", transcribers={})
 
 
 def test_the_selectors_offer_exactly_what_the_registry_lists() -> None:
-    assert BUILT_IN.keys() == {*SELECTED, "chat_model", "transcriber"}
+    assert BUILT_IN.keys() == {*SELECTED, *BY_PROVIDER, *OPTIONAL}
     for port in SELECTED:
         selector: Any = getattr(Container, port)
         assert {*selector.providers} == {*BUILT_IN[port], "third_party"}
@@ -57,9 +59,20 @@ def test_use_cases_are_built_synchronously_and_are_all_there() -> None:
 
 
 def test_what_may_be_lent_has_a_provider() -> None:
-    by_provider = {"chat_models", "transcribers"}
+    by_provider = {f"{port}s" for port in BY_PROVIDER}
     expected = {f"lent_{name}" if name in by_provider else name for name in Lent.__annotations__}
     assert expected <= Container.providers.keys()
+
+
+def test_a_port_that_may_be_left_out_is_made_when_it_is_named() -> None:
+    left_out = make_container(IN_MEMORY)
+    assert (left_out.secret_source(), left_out.token_counter()) == (None, None)
+    named = make_container(
+        evolve(IN_MEMORY, secret_source="env://", token_counter="bpe-openai://")
+    )
+    assert type(named.secret_source()).__name__ == "EnvironmentSecretSource"
+    assert type(named.token_counter()).__name__ == "BpeOpenaiTokenCounter"
+    assert named.secret_source() is named.secret_source()
 
 
 def test_one_container_has_one_of_each_and_two_share_nothing() -> None:
@@ -71,7 +84,7 @@ def test_one_container_has_one_of_each_and_two_share_nothing() -> None:
 
 
 def test_what_is_wrongly_lent_or_set_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="cannot lend stroe; there are audit_log"):
+    with pytest.raises(ConfigurationError, match="cannot lend stroe; there are attempt_log"):
         make_container(IN_MEMORY, stroe=object())  # type: ignore[call-arg]
     with pytest.raises(ConfigurationError, match="settings are made by"):
         make_container({"store": "memory://"})  # type: ignore[arg-type]
@@ -83,7 +96,9 @@ from tollkeeper.infra.bootstrap import make_container, make_facade
 from tollkeeper.infra.settings import Settings
 make_facade(make_container(Settings(store="memory://")))
 unwanted = {"sqlite3", "aiohttp", "msgspec", "pocketsphinx", "typer", "rich", "pytest"}
+unwanted |= {"anthropic", "httpx2", "litellm", "bpe_openai"}
 unwanted |= {"tollkeeper.adapters.sqlite", "tollkeeper.adapters.openai"}
+unwanted |= {"tollkeeper.adapters.anthropic", "tollkeeper.adapters.litellm"}
 print(*sorted(unwanted & sys.modules.keys()))
 """
 

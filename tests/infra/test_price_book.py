@@ -9,7 +9,7 @@ import pytest
 from tollkeeper.domain.errors import ConfigurationError, InvalidRequest, Unsupported
 from tollkeeper.domain.meters import Meter
 from tollkeeper.domain.money import Money
-from tollkeeper.domain.prices import ModelPrices, Price
+from tollkeeper.domain.prices import Price, Tier
 from tollkeeper.infra.price_book import load_price_book, parse_price, parse_prices
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -32,58 +32,6 @@ def faults(path: str) -> tuple[str, ...]:
     with pytest.raises(ConfigurationError) as refused:
         load_price_book(path)
     return refused.value.faults
-
-
-BUILT_IN = load_price_book(None).entries
-
-
-@pytest.mark.parametrize("entry", BUILT_IN, ids=lambda entry: entry.id)
-def test_every_built_in_price_says_where_it_comes_from_and_is_whole(entry: ModelPrices) -> None:
-    assert len(entry.source) > 10
-    assert entry.currency == "USD"
-    assert entry.covers(NOW)
-    assert not entry.flagged
-    if entry.model == "pocketsphinx/*":
-        assert entry.prices.keys() == {Meter.AUDIO_MILLISECONDS}
-        return
-    read, written = entry.prices[Meter.INPUT_TOKENS], entry.prices[Meter.OUTPUT_TOKENS]
-    assert Money.zero("USD") < read.amount < written.amount
-    assert read.per == written.per == 1_000_000
-    cached = entry.price_of(Meter.CACHED_INPUT_TOKENS)
-    assert cached is not None
-    assert cached.amount <= read.amount
-
-
-@pytest.mark.parametrize(
-    ("model", "read", "cached", "written"),
-    [
-        ("gpt-4o", "2.50", "1.25", "10.00"),
-        ("gpt-4o-mini", "0.15", "0.075", "0.60"),
-        ("gpt-4.1", "2.00", "0.50", "8.00"),
-        ("gpt-4.1-mini", "0.40", "0.10", "1.60"),
-        ("gpt-4.1-nano", "0.10", "0.025", "0.40"),
-        ("gpt-5", "1.25", "0.125", "10.00"),
-        ("gpt-5-mini", "0.25", "0.025", "2.00"),
-        ("gpt-5-nano", "0.05", "0.005", "0.40"),
-        ("o3", "2.00", "0.50", "8.00"),
-        ("o4-mini", "1.10", "0.275", "4.40"),
-    ],
-)
-def test_the_main_models_have_their_prices(
-    model: str, read: str, cached: str, written: str
-) -> None:
-    prices = load_price_book(None).prices_of(f"openai/{model}", at=NOW)
-    assert {meter: price.amount.amount for meter, price in prices.prices.items()} == {
-        Meter.INPUT_TOKENS: read,
-        Meter.CACHED_INPUT_TOKENS: cached,
-        Meter.OUTPUT_TOKENS: written,
-    }
-
-
-def test_audio_has_prices_of_its_own() -> None:
-    prices = load_price_book(None).prices_of("openai/gpt-audio", at=NOW)
-    heard, said = prices.prices[Meter.INPUT_AUDIO_TOKENS], prices.prices[Meter.OUTPUT_AUDIO_TOKENS]
-    assert (heard.amount.amount, said.amount.amount) == ("32.00", "64.00")
 
 
 def test_models_that_the_book_does_not_know_are_refused_or_flagged() -> None:
@@ -144,6 +92,27 @@ def test_a_book_of_ones_own_replaces_and_adds(book: Write) -> None:
         loaded.prices_of("openai/gpt-4o", at=datetime(2026, 1, 31, tzinfo=UTC))
 
 
+def test_tiers_are_read_in_the_currency_of_their_entry(book: Write) -> None:
+    path = book("""
+        [[prices]]
+        model = "a/b"
+        currency = "EUR"
+        input_tokens = "1 per 1000000"
+        [[prices.tiers]]
+        above = 100
+        input_tokens = "2 per 1000000"
+        [[prices.tiers]]
+        above = 200
+        input_tokens = "3 per 1000000"
+    """)
+    (entry,) = (entry for entry in load_price_book(path).entries if entry.model == "a/b")
+    per_million = [Price(Money.of(amount, "EUR"), 1_000_000) for amount in (2, 3)]
+    assert entry.tiers == (
+        Tier(100, {Meter.INPUT_TOKENS: per_million[0]}),
+        Tier(200, {Meter.INPUT_TOKENS: per_million[1]}),
+    )
+
+
 def test_dates_are_in_utc_unless_they_say_otherwise(book: Write) -> None:
     path = book("""
         [[prices]]
@@ -170,6 +139,7 @@ def test_dates_are_in_utc_unless_they_say_otherwise(book: Write) -> None:
 
 
 ENTRY = '[[prices]]\nmodel = "a/b"\n'
+PRICED, TIER = ENTRY + 'requests = "1 per 1"\n', "[[prices.tiers]]\n"
 WRONG: list[tuple[str, str]] = [
     (ENTRY + 'input_tokens = "cheap"', "prices of a/b: a price reads"),
     (ENTRY + "input_tokens = 0.15", "prices of a/b: a price reads"),
@@ -187,6 +157,13 @@ WRONG: list[tuple[str, str]] = [
     ('[[price]]\nmodel = "a/b"', "price is nothing it knows"),
     (f'{ENTRY}requests = "1 per 1"\n{ENTRY}requests = "2 per 1"', "prices of a/b overlap"),
     ("[[prices]", "is no TOML"),
+    (PRICED + "tiers = 5", "prices of a/b: write [[prices.tiers]] above each tier"),
+    (PRICED + TIER + 'requests = "2 per 1"', "a tier is above a number of input tokens"),
+    (PRICED + TIER + "above = 1.5", "a tier is above a number of input tokens"),
+    (PRICED + TIER + "above = 5\nsource = 'x'", "no such field or meter: source"),
+    (PRICED + TIER + "above = 5", "the tier above 5 must price requests, no more and no less"),
+    (PRICED + TIER + 'above = 5\nrequests = "2"', "prices of a/b: a price reads"),
+    (PRICED + TIER + 'above = 0\nrequests = "2 per 1"', "above a larger number"),
 ]  # fmt: skip
 
 

@@ -1,0 +1,74 @@
+"""How the tests of Anthropic's adapter ask, and look at what went wrong."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.servers.wire import FORMATS
+from tests.servers.wire.format import SECRET_WORDS
+from tests.servers.wire_server import WireServer, wire_server
+from tollkeeper.adapters.anthropic.chat_model import AnthropicChatModel
+from tollkeeper.domain.chat import ChatRequest
+from tollkeeper.domain.completions import Completion, CompletionBuilder, Delta
+from tollkeeper.domain.errors import TollkeeperError
+from tollkeeper.domain.messages import user
+
+KEY = "sk-ant-a-secret-that-nobody-sees"
+TEXT = "Grüezi 世界 🌍 !"
+
+
+@contextmanager
+def anthropic_server(api_key: str | None = KEY) -> Iterator[WireServer]:
+    """Serve the Messages API on loopback."""
+    with wire_server(FORMATS["anthropic"], api_key) as server:
+        yield server
+
+
+def asking(model: str = "echo", text: str = TEXT, **more: Any) -> ChatRequest:
+    """Ask *model* to say *text* again."""
+    return ChatRequest(model, (user(text),), **{"max_tokens": 64, **more})
+
+
+async def pieces(chat_model: AnthropicChatModel, request: ChatRequest, **more: Any) -> list[Delta]:
+    """Read a stream to its end."""
+    return [delta async for delta in chat_model.stream(request, **more)]
+
+
+async def ask(
+    chat_model: AnthropicChatModel, request: ChatRequest, *, streamed: bool, **more: Any
+) -> Completion:
+    """Return the answer; an error bears what came before it as ``partial``."""
+    if not streamed:
+        return await chat_model.complete(request, **more)
+    builder = CompletionBuilder()
+    try:
+        async for delta in chat_model.stream(request, **more):
+            builder.add(delta)
+    except TollkeeperError as error:
+        error.add_note(builder.build().text)
+        raise
+    return builder.build()
+
+
+def came_before(error: TollkeeperError) -> str:
+    """Return the text that came before *error*."""
+    return "".join(getattr(error, "__notes__", []))
+
+
+def shows_nothing(error: BaseException | None) -> None:
+    """See that *error*, and whatever led to it, has no key and no words of the provider."""
+    waiting, shown, seen = [error], "", set[int]()
+    while waiting:
+        inner = waiting.pop()
+        if inner is None or id(inner) in seen:
+            continue
+        seen.add(id(inner))
+        report = traceback.TracebackException.from_exception(inner, capture_locals=True)
+        shown += "".join(report.format(chain=False)) + repr(inner) + str(inner) + repr(inner.args)
+        request = getattr(inner, "_request", None)
+        shown += "" if request is None else repr(request.headers.raw)
+        waiting += [inner.__cause__, inner.__context__]
+    assert seen
+    assert KEY not in shown
+    assert SECRET_WORDS not in shown
