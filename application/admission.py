@@ -34,10 +34,12 @@ class Admission:
     model: str
     plan: Plan
     prices: ModelPrices
+    never: frozenset[Meter] = frozenset()
+    """Pools that the call cannot use, so that no money is set aside for them."""
 
     def worst_case(self, bounds: Mapping[Meter, int]) -> Money:
         """Return the most that the account may be charged for what *bounds* allow."""
-        return self.prices.worst_case(bounds, markup_bps=self.plan.markup_bps)
+        return self.prices.worst_case(bounds, markup_bps=self.plan.markup_bps, never=self.never)
 
     def rate(
         self,
@@ -136,6 +138,7 @@ class Admissions:
         model: str,
         priced_as: str,
         meters: Iterable[Meter],
+        never: frozenset[Meter] = frozenset(),
     ) -> Admission:
         """Check that *plan* includes *model*, which the price book has as *priced_as*.
 
@@ -146,7 +149,7 @@ class Admissions:
         plan.require(operation=operation, model=model)
         prices = self.prices.prices_of(priced_as, at=self.clock.now())
         prices.require(*meters)
-        return Admission(principal, operation, model, plan, prices)
+        return Admission(principal, operation, model, plan, prices, never)
 
     async def count(self, admission: Admission) -> None:
         """Count the call against the rate limit of the account's plan.

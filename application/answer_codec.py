@@ -1,8 +1,9 @@
 """Answers as bytes, to be kept in a cache."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -15,12 +16,14 @@ from tollkeeper.domain.completions import (
     TokenUsage,
 )
 from tollkeeper.domain.embeddings import Embeddings
+from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.messages import ReasoningPart, ToolCall
 from tollkeeper.domain.meters import Meter, Provenance
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.transcripts import Transcript
 
 _MICROSECOND = timedelta(microseconds=1)
+T = TypeVar("T")
 Answer = Completion | Transcript | Embeddings
 
 
@@ -81,6 +84,14 @@ def _provenance(text: str | None) -> Provenance | None:
 def _logprob(data: dict[str, Any]) -> TokenLogprob:
     top = tuple((token, logprob) for token, logprob in data["top"])
     return TokenLogprob(data["token"], data["logprob"], top)
+
+
+def readable(decode: Callable[[bytes], T], kept: bytes) -> T | None:
+    """Return what *decode* reads in *kept*; None where another version wrote it, or a fault."""
+    try:
+        return decode(kept)
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidRequest):
+        return None
 
 
 def decode_completion(kept: bytes) -> Completion:

@@ -5,6 +5,8 @@ said plainly: the call is never made, nor charged, again.
 """
 
 import hashlib
+from collections.abc import Callable
+from typing import TypeVar
 
 from attrs import frozen
 
@@ -14,6 +16,7 @@ from tollkeeper.application.answer_codec import (
     decode_embeddings,
     decode_transcript,
     encode_answer,
+    readable,
 )
 from tollkeeper.application.metered_call import MeteredCall
 from tollkeeper.application.policy import Policy
@@ -22,6 +25,8 @@ from tollkeeper.domain.embeddings import Embeddings
 from tollkeeper.domain.errors import Conflict, InvalidRequest, PortError
 from tollkeeper.domain.transcripts import Transcript
 from tollkeeper.ports.cache import Cache
+
+T = TypeVar("T")
 
 
 @frozen
@@ -44,14 +49,15 @@ class Answers:
         except (PortError, InvalidRequest, TypeError):
             return  # a replay will say that the answer is gone; the charge stands either way
 
-    async def _recall(self, call: MeteredCall) -> bytes:
+    async def _recall(self, call: MeteredCall, decode: Callable[[bytes], T]) -> T:
         kept = await self.cache.get(self._name(call))
-        if kept is None:
+        answer = None if kept is None else readable(decode, kept)
+        if answer is None:
             raise Conflict(
                 "this call was made and charged already, and its answer is no longer kept",
                 code="already_charged",
             )
-        return kept
+        return answer
 
     async def completion(self, call: MeteredCall) -> Completion:
         """Return the first answer again.
@@ -59,7 +65,7 @@ class Answers:
         Raises:
             Conflict: it is no longer kept (code ``already_charged``).
         """
-        return decode_completion(await self._recall(call))
+        return await self._recall(call, decode_completion)
 
     async def transcript(self, call: MeteredCall) -> Transcript:
         """Return the first transcript again.
@@ -67,7 +73,7 @@ class Answers:
         Raises:
             Conflict: it is no longer kept (code ``already_charged``).
         """
-        return decode_transcript(await self._recall(call))
+        return await self._recall(call, decode_transcript)
 
     async def embeddings(self, call: MeteredCall) -> Embeddings:
         """Return the first vectors again.
@@ -75,4 +81,4 @@ class Answers:
         Raises:
             Conflict: they are no longer kept (code ``already_charged``).
         """
-        return decode_embeddings(await self._recall(call))
+        return await self._recall(call, decode_embeddings)

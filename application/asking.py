@@ -20,8 +20,16 @@ from tollkeeper.application.key_pools import KeyPool, KeyPools
 from tollkeeper.application.live_attempt import LiveAttempt, Measure
 from tollkeeper.application.places import Places
 from tollkeeper.application.routes import Route
+from tollkeeper.application.shielded import shielded
 from tollkeeper.domain.credentials import Credential
-from tollkeeper.domain.errors import InvalidRequest, Throttled, Timeout, TollkeeperError
+from tollkeeper.domain.errors import (
+    CredentialsRefused,
+    InvalidRequest,
+    NotFound,
+    Throttled,
+    Timeout,
+    TollkeeperError,
+)
 from tollkeeper.domain.retries import RetryPolicy, Step
 from tollkeeper.ports.clock import Clock
 
@@ -125,19 +133,22 @@ class Asking:
             except TollkeeperError as error:
                 if self.retries.after(error, tried=tried) is not Step.RETRY:
                     raise
-                pause = self._pause(error, choice.route, tried)
+                pause = self._pause(error, asked, choice.route, tried)
                 if _now() + pause >= asked.deadline:
                     raise
             await asyncio.sleep(pause)
 
-    def _pause(self, error: TollkeeperError, route: Route[A], tried: int) -> float:
-        pool = self.key_pools.pool(route.provider)
-        if pool is not None and isinstance(error, Throttled):
-            _, wait = pool.choose(now=_now(), chance=0.0)
-            if wait <= 0:
-                return 0.0  # the limit is the other key's
+    def _pause(self, error: TollkeeperError, asked: Asked[A], route: Route[A], tried: int) -> float:
         pause = self.retries.pause(error, tried=tried, chance=self.chance.random())
-        return pause.total_seconds()
+        pool = self._pool(asked, route)
+        if pool is None or not isinstance(error, Throttled):
+            return pause.total_seconds()
+        _, wait = pool.choose(now=_now(), chance=0.0)
+        # The limit is the other key's; or no key is ready before, and to ask would be in vain.
+        return max(pause.total_seconds(), wait) if wait > 0 else 0.0
+
+    def _pool(self, asked: Asked[A], route: Route[A]) -> KeyPool | None:
+        return None if asked.credentials else self.key_pools.pool(route.provider)
 
     async def _once(
         self, asked: Asked[A], choice: Choice[A], opening: Opening[A, T]
@@ -147,12 +158,14 @@ class Asking:
         if now >= asked.deadline:
             raise Timeout("there is no time left to ask", port=asked.port, adapter=route.provider)
         self.breakers.check(route.model, now=now, port=asked.port)
+        await self.places.take(route.provider, within=asked.deadline - now, port=asked.port)
         try:
-            pool = None if asked.credentials else self.key_pools.pool(route.provider)
+            pool = self._pool(asked, route)
             credential = await self._credential(asked, route, pool)
-            await self.places.take(route.provider, within=asked.deadline - now, port=asked.port)
+            # Again, since others may have failed while this one waited.
+            probing = self.breakers.enter(route.model, now=_now(), port=asked.port)
         except BaseException:
-            self.breakers.undecided(route.model)
+            self.places.give_back(route.provider)
             raise
         attempt = LiveAttempt(
             asked.records.next_number(),
@@ -165,14 +178,15 @@ class Asking:
             self.breakers,
             self.places,
             pool,
+            probing,
         )
         try:
             return await self._opened(asked, attempt, opening), attempt
         except TollkeeperError as error:
-            attempt.failed(error)
+            attempt.failed(error, getattr(error, "partial", None))
             raise
         except asyncio.CancelledError:
-            if _now() >= asked.deadline:
+            if _now() >= asked.deadline - _TICK:
                 attempt.failed(_late(asked, route))
             else:
                 attempt.abandoned()
@@ -213,7 +227,16 @@ class Asking:
                 retry_after=timedelta(seconds=wait),
                 code="keys_resting",
             )
-        secret = await self.key_pools.secret_of(key)
+        try:
+            secret = await self.key_pools.secret_of(key)
+        except NotFound as error:
+            # The house's own omission: it must not read as if the caller's model were not found.
+            raise CredentialsRefused(
+                f"the key {key.label} for {route.provider} is in no secret source",
+                port=asked.port,
+                adapter=route.provider,
+                code="secret_not_found",
+            ) from error
         return Credential(route.provider, route.base_url, secret, label=key.label)
 
     async def _hedged(self, asked: Asked[A], opening: Opening[A, T]) -> tuple[T, LiveAttempt[A]]:
@@ -237,11 +260,14 @@ class Asking:
                     else:
                         running.add(task)  # it won too, a moment later: it is left below
         finally:
+            left = running
             try:
-                await _leave(running, opening)
+                # What a loser opened at the last moment must be left too, whoever cancels us.
+                await shielded(lambda: _leave(left, opening))
             except BaseException:
                 if winner is not None:
-                    await opening.discard(winner[1], winner[0])
+                    attempt, opened = winner[1], winner[0]
+                    await shielded(lambda: opening.discard(attempt, opened))
                 raise
         if winner is not None:
             return winner
@@ -259,6 +285,10 @@ async def _leave(
         if not isinstance(ended, BaseException):
             opened, attempt = ended
             await opening.discard(attempt, opened)
+
+
+_TICK = 0.001
+"""Seconds by which timers may go off early, by the resolution of their clock."""
 
 
 def _now() -> float:

@@ -20,15 +20,13 @@ class Breakers:
     _by_model: dict[str, CircuitBreaker] = field(factory=dict)
 
     def check(self, model: str, *, now: float, port: str) -> None:
-        """Let a call to *model* pass.
+        """Check that *model* may be asked.
 
         Raises:
             Unavailable: it failed too often just now (code ``circuit_open``); nothing was sent.
         """
         breaker = self._by_model.get(model)
-        if breaker is None:
-            return
-        seconds = breaker.wait(now)
+        seconds = 0.0 if breaker is None else breaker.wait(now)
         if seconds > 0:
             raise Unavailable(
                 f"{model} failed several times in a row and is left alone for {seconds:.0f} s",
@@ -38,17 +36,30 @@ class Breakers:
                 code="circuit_open",
             )
 
+    def enter(self, model: str, *, now: float, port: str) -> bool:
+        """Let a request to *model* pass; say whether it is the probe, whose outcome decides.
+
+        Raises:
+            Unavailable: as :meth:`check` says.
+        """
+        self.check(model, now=now, port=port)
+        breaker = self._by_model.get(model)
+        return breaker is not None and breaker.enter(now)
+
     def succeeded(self, model: str) -> None:
         """Note that *model* answered."""
         breaker = self._by_model.get(model)
         if breaker is not None:
             breaker.succeeded()
 
-    def failed(self, model: str, error: TollkeeperError, *, now: float) -> None:
+    def failed(
+        self, model: str, error: TollkeeperError, *, now: float, probing: bool = False
+    ) -> None:
         """Note how *model* failed; only the provider's own trouble counts."""
         if not shows_trouble(error):
             # The provider did answer, if only to refuse.
-            self.undecided(model)
+            if probing:
+                self.undecided(model)
             return
         breaker = self._by_model.get(model)
         if breaker is None:
@@ -58,7 +69,7 @@ class Breakers:
         breaker.failed(now)
 
     def undecided(self, model: str) -> None:
-        """Note that a call to *model* ended without saying whether it works."""
+        """Note that the probe of *model* ended without saying whether it works."""
         breaker = self._by_model.get(model)
         if breaker is not None:
             breaker.undecided()

@@ -73,13 +73,12 @@ class StreamedAnswer:
                 stream.begun.append(delta)
                 if _says_something(delta):
                     return stream
-        except TollkeeperError as error:
-            seen = _added_up(stream.begun)
-            attempt.failed(error, seen if seen.usage is not None else None)
+        except BaseException as error:
+            attempt.reported = _reported(stream.begun)
+            if not isinstance(error, TollkeeperError):
+                await stream.close()
             raise
-        except BaseException:
-            await stream.close()
-            raise
+        attempt.reported = _reported(stream.begun)
         raise CorruptResponse(
             "the provider's answer ends before it begins",
             port="chat_model",
@@ -101,6 +100,12 @@ def _says_something(delta: Delta) -> bool:
         or delta.finish_reason
         or delta.thought
     )
+
+
+def _reported(deltas: list[Delta]) -> Completion | None:
+    """Add up *deltas* that said nothing to the caller; None if they report no usage either."""
+    seen = _added_up(deltas)
+    return seen if seen.usage is not None else None
 
 
 def _added_up(deltas: list[Delta]) -> Completion:

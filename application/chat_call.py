@@ -1,6 +1,5 @@
 """A completion on its way: what is asked, which models may answer, and what it is worth."""
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +11,7 @@ from attrs import define, frozen
 
 from tollkeeper.application.admission import Admission
 from tollkeeper.application.asking import Asked, Choice
-from tollkeeper.application.chat_options import ChatOptions
+from tollkeeper.application.chat_options import CallOptions, ChatOptions
 from tollkeeper.application.chat_requests import request_along
 from tollkeeper.application.metered_call import MeteredCall
 from tollkeeper.application.policy import Policy
@@ -30,26 +29,27 @@ from tollkeeper.ports.chat_model import ChatModel
 if TYPE_CHECKING:
     from attrs import AttrsInstance
 
-_MOST_TOKENS = 10**9
+MOST_TOKENS = 10**9
 """No call reads or writes more in any pool; a report of more is a fault of the provider's."""
 
 
 def fingerprint(request: "AttrsInstance") -> str:
     """Return a digest of everything that is asked for, to tell a replay from another call."""
-    asked = json.dumps(attrs.asdict(request), sort_keys=True, default=_digest_of_bytes)
+    # What is known of the model is not asked for, and may be better known at the replay.
+    fields = attrs.asdict(request, filter=lambda field, _: field.name != "quirks")
+    asked = json.dumps(fields, sort_keys=True, default=_digest_of_bytes)
     return hashlib.sha256(asked.encode()).hexdigest()
 
 
 def _digest_of_bytes(value: object) -> object:
-    if isinstance(value, frozenset):
-        return sorted(value)
     return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else repr(value)
 
 
 def measured(request: ChatRequest, answer: Completion) -> tuple[TokenUsage, Provenance]:
     """Return what the provider reported, or else an estimate from what was seen."""
-    if answer.usage is not None and max(answer.usage.quantities().values()) <= _MOST_TOKENS:
-        return answer.usage, Provenance.REPORTED
+    if answer.usage is not None and max(answer.usage.quantities().values()) <= MOST_TOKENS:
+        # A stream whose provider said nothing ends with our own estimate.
+        return answer.usage, answer.provenance or Provenance.REPORTED
     return estimate_usage(request, answer), Provenance.ESTIMATED
 
 
@@ -75,9 +75,37 @@ def by_provider(credentials: Sequence[Credential] | None) -> Mapping[str, Creden
     """
     if not credentials:
         return None
-    if not all(isinstance(each, Credential) for each in credentials):
-        raise InvalidRequest("credentials are made with tk.bind_credential()")
+    if not isinstance(credentials, Sequence) or not all(
+        isinstance(each, Credential) for each in credentials
+    ):
+        raise InvalidRequest("credentials are a list, each made with tk.bind_credential()")
     return {each.provider: each for each in credentials}
+
+
+def checked_call(options: CallOptions, policy: Policy) -> tuple[timedelta, timedelta | None]:
+    """Check how a call is to be made; return its timeout, and after how long it is hedged.
+
+    Raises:
+        InvalidRequest: an option is malformed, or longer than the settings allow.
+    """
+    by_provider(options.get("credentials"))
+    hedge_after = options.get("hedge_after")
+    if hedge_after is not None:
+        checked_duration(hedge_after, field="hedge_after", shortest=timedelta(0))
+    return checked_timeout(options.get("timeout"), policy), hedge_after
+
+
+def require_credential(options: CallOptions, provider: str) -> None:
+    """Check that a caller who brings credentials brings one for *provider*.
+
+    Raises:
+        InvalidRequest: there is none (code ``credential_missing``); no other would be used.
+    """
+    own = by_provider(options.get("credentials"))
+    if own is not None and provider not in own:
+        raise InvalidRequest(
+            f"the call brings credentials, and none for {provider}", code="credential_missing"
+        )
 
 
 @frozen(eq=False)
@@ -93,6 +121,7 @@ class AdmittedChat:
     larger: tuple[Choice[ChatModel], ...]
     unfiltered: tuple[Choice[ChatModel], ...]
     timeout: timedelta
+    hedge_after: timedelta | None
     options: ChatOptions
 
     @property
@@ -134,22 +163,19 @@ class ChatCall:
         """The requests that were made, once the call is settled."""
         return self.metered.attempts
 
-    def asked(self, policy: Policy) -> Asked[ChatModel]:
-        """Say what is asked of whom, from now on."""
-        admitted, options = self.admitted, self.admitted.options
-        hedge_after = options.get("hedge_after", policy.hedge_after)
-        if hedge_after is not None:
-            checked_duration(hedge_after, field="hedge_after", shortest=timedelta(0))
+    def asked(self, *, deadline: float) -> Asked[ChatModel]:
+        """Say what is asked of whom until *deadline*, a moment of the event loop's clock."""
+        admitted = self.admitted
         return Asked(
             port="chat_model",
             choices=admitted.choices,
             records=self.metered.records,
             measure=self.measure,
-            deadline=asyncio.get_running_loop().time() + admitted.timeout.total_seconds(),
+            deadline=deadline,
             larger=admitted.larger,
             unfiltered=admitted.unfiltered,
-            credentials=by_provider(options.get("credentials")),
-            hedge_after=hedge_after,
+            credentials=by_provider(admitted.options.get("credentials")),
+            hedge_after=admitted.hedge_after,
         )
 
     def measure(self, answer: Completion) -> tuple[dict[Meter, int], Provenance]:

@@ -10,12 +10,12 @@ from tollkeeper.application.asking import Choice
 from tollkeeper.application.chat_call import (
     AdmittedChat,
     ChatCall,
-    by_provider,
-    checked_timeout,
+    checked_call,
     fingerprint,
+    require_credential,
 )
 from tollkeeper.application.chat_options import OF_THE_CALL, ChatOptions
-from tollkeeper.application.chat_requests import checked_for, request_along
+from tollkeeper.application.chat_requests import checked_for, never_used, request_along
 from tollkeeper.application.metered_calls import MeteredCalls
 from tollkeeper.application.policy import Policy
 from tollkeeper.application.routes import Routing
@@ -59,14 +59,16 @@ class ChatCalls:
     ) -> AdmittedChat:
         """Do all that comes before money; whatever is refused here has cost nothing."""
         self.metered_calls.refuse_when_closing()
-        timeout = checked_timeout(options.get("timeout"), self.policy)
-        by_provider(options.get("credentials"))
+        timeout, hedge_after = checked_call(options, self.policy)
+        if "hedge_after" not in options:
+            hedge_after = self.policy.hedge_after
         request = self._request(model, messages, options)
         if isinstance(request.response_format, JsonSchema):
             self.schema_validator.check(request.response_format.schema)
         principal = self.admissions.permitted(principal, OPERATION)
         plan = await self.admissions.plan_of(principal)
         route = self.routing.route(model, plan=plan.name)
+        require_credential(options, route.provider)
         admission = self.admissions.admission(
             principal,
             plan,
@@ -74,14 +76,16 @@ class ChatCalls:
             model=route.model,
             priced_as=route.price_name,
             meters=_METERS,
+            never=never_used(request, route.card),
         )
         asked = options.get("max_tokens")
         request = checked_for(request, route, plan, asked=asked)
         first = Choice(route, admission)
 
         def others(names: Iterable[str]) -> tuple[Choice[ChatModel], ...]:
-            found = (self._other(name, first, request) for name in names)
-            return tuple(choice for choice in found if choice is not None)
+            found = (self._other(name, first, request, options) for name in names)
+            # Along each route once, by whatever name it is given.
+            return tuple({each.route.model: each for each in found if each is not None}.values())
 
         card, policy = route.card, self.policy
         larger = [card.larger] if card and card.larger and policy.overflow_fallback else []
@@ -89,7 +93,8 @@ class ChatCalls:
         chain = self.routing.names_after(route.model, options.get("fallbacks"))
         choices = (first, *others(chain))
         await self.admissions.count(admission)
-        return AdmittedChat(request, choices, others(larger), others(behind), timeout, options)
+        more = (others(larger), others(behind))
+        return AdmittedChat(request, choices, *more, timeout, hedge_after, options)
 
     def _request(
         self, model: str, messages: Sequence[Message], options: ChatOptions
@@ -105,12 +110,22 @@ class ChatCalls:
         return ChatRequest(model=name, messages=messages, **rest)
 
     def _other(
-        self, name: str, first: Choice[ChatModel], request: ChatRequest
+        self, name: str, first: Choice[ChatModel], request: ChatRequest, options: ChatOptions
     ) -> Choice[ChatModel] | None:
         """Return the choice of another model; None if this account or request cannot have it."""
         admission = first.admission
         try:
             route = self.routing.route(name, plan=admission.plan.name)
+        except PermissionDenied:
+            return None
+        except (NotFound, InvalidRequest) as error:
+            if error.code == "model_disabled":
+                return None  # who switches a model off must not break the calls of others
+            raise InvalidRequest(
+                f"the fallback {name}: {error}", code="invalid_fallback"
+            ) from error
+        try:
+            require_credential(options, route.provider)
             request_along(request, route, first=first.route)
             other = self.admissions.admission(
                 admission.principal,
@@ -119,13 +134,10 @@ class ChatCalls:
                 model=route.model,
                 priced_as=route.price_name,
                 meters=_METERS,
+                never=never_used(request, route.card),
             )
-        except (PermissionDenied, Unsupported):
+        except (PermissionDenied, Unsupported, InvalidRequest):
             return None
-        except NotFound as error:
-            raise InvalidRequest(
-                f"the fallback {name}: {error}", code="invalid_fallback"
-            ) from error
         fits = other.prices.currency == admission.prices.currency
         return Choice(route, other) if fits and route.model != first.route.model else None
 

@@ -8,6 +8,7 @@ from tollkeeper.application.routes import Route
 from tollkeeper.domain.catalogue import Capability, ModelCard
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.meters import Meter
 from tollkeeper.domain.plans import Plan
 from tollkeeper.domain.quirks import NO_QUIRKS, adapt
 from tollkeeper.domain.tools import JsonSchema
@@ -23,6 +24,19 @@ def needed(request: ChatRequest) -> frozenset[Capability]:
     elif request.response_format == "json":
         found.add(Capability.JSON)
     return frozenset(found)
+
+
+def never_used(request: ChatRequest, card: ModelCard | None) -> frozenset[Meter]:
+    """Return the pools that *request* cannot use: a cache that is marked is written by marks."""
+    if card is None or request.extra or not card.can(Capability.PROMPT_CACHE):
+        return frozenset()
+    if request.prompt_cache is None:
+        return _CACHE_WRITES
+    return _CACHE_WRITES - {_WRITES[request.prompt_cache.ttl]}
+
+
+_WRITES = {"5m": Meter.CACHE_WRITE_TOKENS, "1h": Meter.CACHE_WRITE_1H_TOKENS}
+_CACHE_WRITES = frozenset(_WRITES.values())
 
 
 def _fitted(request: ChatRequest, card: ModelCard) -> ChatRequest:

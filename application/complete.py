@@ -54,31 +54,33 @@ class Complete:
         """
         with self.telemetry.span("complete", {"gen_ai.request.model": str(model)}) as span:
             admitted = await self.chat_calls.admit(principal, model, messages, options)
+            deadline = asyncio.get_running_loop().time() + admitted.timeout.total_seconds()
             name = self.responses.name_of(admitted)
-            if name is None:
-                return await self._made(admitted, span, name)
-            async with self.responses.flight(name):
-                kept = await self.responses.find(name, admitted)
-                if kept is None:
-                    return await self._made(admitted, span, name)
+            kept = await self.responses.kept(name)
+            if kept is None:
+                async with self.responses.flight(name, admitted, deadline=deadline):
+                    kept = await self.responses.kept(name)
+                    if kept is None:
+                        return await self._made(admitted, span, name, deadline)
             span.set("tollkeeper.cached", True)
-            return kept
+            return await self.responses.given_again(kept, admitted)
 
-    async def _made(self, admitted: AdmittedChat, span: Span, name: str | None) -> Completion:
+    async def _made(
+        self, admitted: AdmittedChat, span: Span, name: str | None, deadline: float
+    ) -> Completion:
         call = await self.chat_calls.begin(admitted)
         span.set("tollkeeper.call_id", call.metered.hold.id)
         if call.metered.replayed:
             return await self.answers.completion(call.metered)
         async with call.metered:
             try:
-                seconds = admitted.timeout.total_seconds()
-                async with asyncio.timeout(seconds) as call.metered.deadline:
-                    asked = call.asked(self.chat_calls.policy)
+                async with asyncio.timeout_at(deadline) as call.metered.deadline:
+                    asked = call.asked(deadline=deadline)
                     answer, attempt = await self.asking.first(asked, WholeAnswer(call))
             except TimeoutError as error:
                 provider = admitted.choices[0].route.provider
                 raise Timeout(
-                    f"{provider} did not answer within {seconds:g} s",
+                    f"{provider} did not answer within {admitted.timeout.total_seconds():g} s",
                     port="chat_model",
                     adapter=provider,
                     ambiguous=True,

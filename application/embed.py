@@ -9,7 +9,13 @@ from attrs import define, evolve, frozen
 from tollkeeper.application.admission import Admissions
 from tollkeeper.application.answers import Answers
 from tollkeeper.application.asking import Asked, Asking, Choice
-from tollkeeper.application.chat_call import by_provider, checked_timeout, fingerprint
+from tollkeeper.application.chat_call import (
+    MOST_TOKENS,
+    by_provider,
+    checked_call,
+    fingerprint,
+    require_credential,
+)
 from tollkeeper.application.chat_calls import counter_for
 from tollkeeper.application.chat_options import CallOptions
 from tollkeeper.application.live_attempt import LiveAttempt
@@ -70,7 +76,7 @@ class _Call:
     def measure(self, answer: Completion) -> tuple[dict[Meter, int], Provenance]:
         """Say what an attempt used."""
         tokens, provenance = estimate_embedded_tokens(self.request), Provenance.ESTIMATED
-        if answer.usage is not None:
+        if answer.usage is not None and answer.usage.input <= MOST_TOKENS:
             tokens, provenance = answer.usage.input, Provenance.REPORTED
         return {Meter.REQUESTS: 1, Meter.INPUT_TOKENS: tokens}, provenance
 
@@ -105,7 +111,7 @@ class Embed:
         """
         with self.telemetry.span("embed", {"gen_ai.request.model": str(model)}) as span:
             self.metered_calls.refuse_when_closing()
-            timeout = checked_timeout(options.get("timeout"), self.metered_calls.policy)
+            timeout, hedge_after = checked_call(options, self.metered_calls.policy)
             choices, request = await self._choices(principal, model, texts, options)
             key = options.get("idempotency_key")
             counter = self.token_counter
@@ -128,15 +134,16 @@ class Embed:
             async with metered:
                 seconds = timeout.total_seconds()
                 try:
-                    async with asyncio.timeout(seconds) as metered.deadline:
+                    deadline = asyncio.get_running_loop().time() + seconds
+                    async with asyncio.timeout_at(deadline) as metered.deadline:
                         asked = Asked(
                             port="embedder",
                             choices=choices,
                             records=metered.records,
                             measure=call.measure,
-                            deadline=asyncio.get_running_loop().time() + seconds,
+                            deadline=deadline,
                             credentials=by_provider(options.get("credentials")),
-                            hedge_after=options.get("hedge_after"),
+                            hedge_after=hedge_after,
                         )
                         found, attempt = await self.asking.first(asked, _Vectors(request))
                 except TimeoutError as error:
@@ -161,6 +168,7 @@ class Embed:
 
         def choice(name: str) -> Choice[Embedder]:
             route: Route[Embedder] = self.routing.route(name, plan=plan.name)
+            require_credential(options, route.provider)
             if route.card is not None:
                 route.card.require(Capability.EMBEDDINGS)
             admission = self.admissions.admission(
@@ -182,9 +190,11 @@ class Embed:
             extra=options.get("extra", {}),
         )
         names = self.routing.names_after(first.route.model, options.get("fallbacks") or ())
-        choices = (first, *(choice(name) for name in names if name != first.route.model))
+        found = (first, *map(choice, names))
+        # Along each route once, by whatever name it is given.
+        choices = {each.route.model: each for each in found}
         await self.admissions.count(first.admission)
-        return choices, request
+        return tuple(choices.values()), request
 
     async def _settle(
         self,

@@ -41,6 +41,10 @@ class LiveAttempt(Generic[A]):
     _breakers: Breakers
     _places: Places
     _pool: KeyPool | None
+    _probing: bool = False
+    """Whether a breaker waits for its outcome."""
+    reported: Completion | None = None
+    """What the provider reported before it said anything to the caller."""
     _began: float = field(factory=lambda: asyncio.get_running_loop().time())
     _over: bool = False
 
@@ -64,7 +68,7 @@ class LiveAttempt(Generic[A]):
         if not self._end(Outcome.FAILED, billed, quantities, provenance, error=error.code):
             return
         now = asyncio.get_running_loop().time()
-        self._breakers.failed(self.route.model, error, now=now)
+        self._breakers.failed(self.route.model, error, now=now, probing=self._probing)
         if self._pool is not None and self.credential is not None:
             rest = _rest_after(error)
             if rest:
@@ -74,18 +78,22 @@ class LiveAttempt(Generic[A]):
         """Note that we left, after *partial*."""
         billed, quantities, provenance = self._left_over(None, partial, begun=partial is not None)
         if self._end(Outcome.ABANDONED, billed, quantities, provenance):
-            self._breakers.undecided(self.route.model)
+            self._undecided()
 
-    def crashed(self) -> None:
+    def crashed(self, partial: Completion | None = None) -> None:
         """Note that the adapter itself failed: nobody knows what came of the request."""
-        quantities, provenance = self._measure(Completion())
-        if self._end(Outcome.FAILED, Billed.UNKNOWN, quantities, provenance, error="adapter_fault"):
+        billed, quantities, provenance = self._left_over(None, partial, begun=True)
+        if self._end(Outcome.FAILED, billed, quantities, provenance, error="adapter_fault"):
+            self._undecided()
+
+    def _undecided(self) -> None:
+        if self._probing:
             self._breakers.undecided(self.route.model)
 
     def _left_over(
         self, error: TollkeeperError | None, partial: Completion | None, *, begun: bool
     ) -> tuple[Billed, Quantities, Provenance]:
-        seen = partial or Completion()
+        seen = partial or self.reported or Completion()
         if seen.usage is not None:
             return Billed.YES, *self._measure(seen)
         billed = billed_after(error, begun=begun)

@@ -10,8 +10,6 @@ from tollkeeper.application.asking import Asking
 from tollkeeper.application.chat_attempts import OpenStream, StreamedAnswer
 from tollkeeper.application.chat_call import ChatCall, measured
 from tollkeeper.application.live_attempt import LiveAttempt
-from tollkeeper.application.policy import Policy
-from tollkeeper.application.response_cache import ResponseCache
 from tollkeeper.application.shielded import shielded
 from tollkeeper.domain.completions import Completion, CompletionBuilder, Delta, Receipt
 from tollkeeper.domain.errors import (
@@ -34,11 +32,7 @@ class StreamedCall:
 
     call: ChatCall
     asking: Asking
-    policy: Policy
     answers: Answers
-    responses: ResponseCache
-    kept_as: str | None = None
-    """What the response cache calls the answer, if it is to keep it."""
 
 
 @define(eq=False)
@@ -64,6 +58,7 @@ class LiveStream:
     _complete: bool = False
     _reading: asyncio.Timeout | None = None
     _began: float = 0.0
+    _deadline: float = 0.0
     _timer: asyncio.TimerHandle | None = None
     _settling: "asyncio.Task[None] | None" = None
     _settled: bool = False
@@ -72,8 +67,8 @@ class LiveStream:
         """Take over a call whose hold is placed."""
         loop = asyncio.get_running_loop()
         self._work, self._began = work, loop.time()
-        timeout = work.call.admitted.timeout.total_seconds()
-        self._timer = loop.call_at(self._began + timeout, self._overdue)
+        self._deadline = self._began + work.call.admitted.timeout.total_seconds()
+        self._timer = loop.call_at(self._deadline, self._overdue)
 
     async def next(self) -> Delta:
         """Return the next piece; the last one says the usage.
@@ -81,7 +76,7 @@ class LiveStream:
         Raises:
             StopAsyncIteration: there is none.
             Timeout, Conflict: the time is up, or the stream was stopped.
-            PortError: the provider failed; ``partial`` is what came before.
+            PortError: the provider failed.
         """
         if self.ended is not None:
             raise self.ended
@@ -95,9 +90,12 @@ class LiveStream:
                 raise
             raise self.ended from error
         except TollkeeperError as error:
-            if self._attempt is not None and isinstance(error, PortError):
-                error.partial = self.builder.build()
-                self._attempt.failed(error, error.partial)
+            if self._attempt is not None:
+                self._attempt.failed(error, self.builder.build())
+            raise
+        except Exception as error:
+            if self._attempt is not None and not isinstance(error, StopAsyncIteration):
+                self._attempt.crashed(self.builder.build())
             raise
         finally:
             self._reading = None
@@ -108,7 +106,7 @@ class LiveStream:
         work = self._work
         assert work is not None
         if self._attempt is None:
-            asked = work.call.asked(work.policy)
+            asked = work.call.asked(deadline=self._deadline)
             opened, self._attempt = await work.asking.first(asked, StreamedAnswer(work.call))
             self._open, self._waiting = opened, opened.begun
             self.first_after = asyncio.get_running_loop().time() - self._began
@@ -133,7 +131,7 @@ class LiveStream:
             raise CorruptResponse(
                 "the provider's answer ends before it is complete",
                 port="chat_model",
-                adapter=work.call.admitted.choices[0].route.provider,
+                adapter=self._provider(work),
             )
         self._complete = True
         if answer.usage is not None:
@@ -147,18 +145,21 @@ class LiveStream:
         error = Timeout(
             f"the answer was not complete within {admitted.timeout.total_seconds():g} s",
             port="chat_model",
-            adapter=admitted.choices[0].route.provider,
+            adapter=self._provider(self._work),
             ambiguous=True,
         )
         self._end(error)
+
+    def _provider(self, work: StreamedCall) -> str:
+        """Name who answers, or was to."""
+        attempt = self._attempt
+        return (work.call.admitted.choices[0] if attempt is None else attempt).route.provider
 
     def _end(self, error: TollkeeperError) -> None:
         """End the stream now; its reader gets *error* when it asks for the next piece."""
         if self._settled or self.ended is not None:
             return
         self.ended = error
-        if isinstance(error, PortError):
-            error.partial = self.builder.build()
         if self._reading is not None:
             self._reading.reschedule(asyncio.get_running_loop().time())
         else:
@@ -166,9 +167,11 @@ class LiveStream:
 
     async def stop(self) -> None:
         """End the stream from another task than its reader's, and wait until it is charged."""
+        closed = Conflict("the stream was closed", code="stream_closed")
         if self._work is None or self._settled:
+            self.ended = self.ended or closed  # its hold may be about to be placed
             return
-        self._end(Conflict("the stream was closed", code="stream_closed"))
+        self._end(closed)
         for _ in range(_LONGEST_STOP_IN_MILLISECONDS):
             if self._reading is None:
                 await self.settle()
@@ -220,8 +223,6 @@ class LiveStream:
         else:
             attempt.abandoned(answer)
         usage, provenance = measured(work.call.request, answer)
-        if answer.provenance is Provenance.ESTIMATED:
-            provenance = Provenance.ESTIMATED
         self.builder.usage, self.builder.provenance = usage, provenance
         metered.served_by, metered.attempt = attempt.admission, attempt.number
         try:
@@ -230,11 +231,8 @@ class LiveStream:
             # The answer was delivered, so the charge must not be lost.
             metered.owe(usage.quantities(), provenance)
             raise
-        if answer.finish_reason is not None:
-            if work.call.keep_answer:
-                await work.answers.keep(metered, self.partial)
-            elif self._complete:
-                await work.responses.keep(work.kept_as, self.partial)
+        if answer.finish_reason is not None and work.call.keep_answer:
+            await work.answers.keep(metered, self.partial)
 
     @property
     def partial(self) -> Completion:

@@ -92,6 +92,8 @@ class MeteredCalls:
         amount = admission.worst_case(bounds)
         for other in others:
             amount = max(amount, other.worst_case(bounds))
+        if not isinstance(most_cost, Money | None):
+            raise InvalidRequest("most_cost is Money")
         if most_cost is not None and amount > most_cost:
             raise InvalidRequest(
                 f"the call may cost up to {amount}, and most_cost is {most_cost}",

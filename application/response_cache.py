@@ -9,13 +9,13 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
-from tollkeeper.application.answer_codec import decode_completion, encode_answer
+from tollkeeper.application.answer_codec import decode_completion, encode_answer, readable
 from tollkeeper.application.chat_call import AdmittedChat, fingerprint
 from tollkeeper.application.policy import Policy
 from tollkeeper.domain.completions import Completion, FinishReason, Receipt
-from tollkeeper.domain.errors import InvalidRequest, PortError
+from tollkeeper.domain.errors import InvalidRequest, PortError, Timeout
 from tollkeeper.domain.meters import Meter, Provenance
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.usage import UsageEvent
@@ -28,6 +28,14 @@ from tollkeeper.ports.usage_log import UsageLog
 _KEPT = (FinishReason.STOP, FinishReason.TOOL_CALLS)
 
 
+@define(eq=False)
+class _Flight:
+    """A question that is being asked, and how many want its answer."""
+
+    lock: asyncio.Lock = field(factory=asyncio.Lock)
+    wanted: int = 0
+
+
 @frozen
 class ResponseCache:
     """Keeps answers for ``response_ttl``; without one it keeps none."""
@@ -38,7 +46,7 @@ class ResponseCache:
     clock: Clock
     identifiers: Identifiers
     policy: Policy
-    _flights: dict[str, asyncio.Lock] = field(factory=dict, init=False, repr=False, eq=False)
+    _flights: dict[str, _Flight] = field(factory=dict, init=False, repr=False, eq=False)
 
     def name_of(self, admitted: AdmittedChat) -> str | None:
         """Name the answer to *admitted*; None if no kept answer will do."""
@@ -50,32 +58,51 @@ class ResponseCache:
         return f"response:{hashlib.sha256(asked.encode()).hexdigest()}"
 
     @asynccontextmanager
-    async def flight(self, name: str | None) -> AsyncIterator[None]:
-        """Let one of those who want the answer called *name* ask for it; the others wait."""
+    async def flight(
+        self, name: str | None, admitted: AdmittedChat, *, deadline: float
+    ) -> AsyncIterator[None]:
+        """Let one of those who want the answer called *name* ask for it; the others wait.
+
+        *deadline* is a moment of the event loop's clock.
+
+        Raises:
+            Timeout: the wait was too long (code ``answer_awaited``); nothing was asked.
+        """
         if name is None:
             yield
             return
-        lock = self._flights.setdefault(name, asyncio.Lock())
+        flight = self._flights.setdefault(name, _Flight())
+        flight.wanted += 1
         try:
-            async with lock:
+            await _taken(flight.lock, admitted, deadline)
+            try:
                 yield
+            finally:
+                flight.lock.release()
         finally:
-            if not lock.locked() and self._flights.get(name) is lock:
+            flight.wanted -= 1
+            if not flight.wanted:
                 del self._flights[name]
 
-    async def find(self, name: str | None, admitted: AdmittedChat) -> Completion | None:
-        """Return the answer called *name* if it is kept, and record that it was given again."""
+    async def kept(self, name: str | None) -> Completion | None:
+        """Return the answer called *name*, if it is kept and can be read.
+
+        A cache that is away, or holds what another version wrote, costs a call and no more.
+        """
         if name is None:
             return None
         try:
             kept = await self.cache.get(name)
         except PortError:
-            return None  # a cache that is away costs a call, and no more
-        if kept is None:
             return None
-        return await self._given_again(decode_completion(kept), admitted)
+        return None if kept is None else readable(decode_completion, kept)
 
-    async def _given_again(self, answer: Completion, admitted: AdmittedChat) -> Completion:
+    async def given_again(self, answer: Completion, admitted: AdmittedChat) -> Completion:
+        """Record that the kept *answer* is given again, at no charge, and return it marked.
+
+        Raises:
+            PortError: the store could not be reached.
+        """
         admission = admitted.admission
         nothing = Money.zero(admission.prices.currency)
         call_id = self.identifiers.new("call")
@@ -122,3 +149,16 @@ class ResponseCache:
             await self.cache.set(name, kept, ttl=ttl)
         except (PortError, InvalidRequest, TypeError):
             return
+
+
+async def _taken(lock: asyncio.Lock, admitted: AdmittedChat, deadline: float) -> None:
+    try:
+        async with asyncio.timeout_at(deadline):
+            await lock.acquire()
+    except TimeoutError:
+        raise Timeout(
+            "the same question is being asked, and its answer did not come in time",
+            port="chat_model",
+            adapter=admitted.choices[0].route.provider,
+            code="answer_awaited",
+        ) from None

@@ -87,7 +87,11 @@ class Routing(Generic[A]):
         """
         if asked is None:
             names = tuple(self._configured(model))
-        elif isinstance(asked, str) or not all(isinstance(name, str) for name in asked):
+        elif (
+            isinstance(asked, str)
+            or not isinstance(asked, Sequence)
+            or not all(isinstance(name, str) for name in asked)
+        ):
             raise InvalidRequest("fallbacks is a list of models")
         else:
             names = tuple(asked)

@@ -96,6 +96,8 @@ class RunTools:
         if type(most_steps) is not int or most_steps < 1 or type(at_once) is not int or at_once < 1:
             raise InvalidRequest("most_steps and at_once are whole numbers, 1 or more")
         checked_duration(tool_timeout, field="tool_timeout", shortest=timedelta(milliseconds=1))
+        if options.get("tools"):
+            raise InvalidRequest("give the tools as functions", code="invalid_tool")
         key, most_cost = options.pop("idempotency_key", None), options.pop("most_cost", None)
         said, steps = list(messages), list[Completion]()
         charged: Money | None = None
@@ -161,14 +163,14 @@ async def _answer(
         return tool_result(call.id, error.public_message, is_error=True)
     async with places:
         try:
-            async with asyncio.timeout(timeout.total_seconds()):
+            async with asyncio.timeout(timeout.total_seconds()) as limit:
                 return tool_result(call.id, _written(await _ran(function.run, arguments)))
-        except TimeoutError:
-            text = f"{call.name} did not finish within {timeout.total_seconds():g} s"
         except TollkeeperError as error:
             text = f"{call.name} failed: {error.public_message}"
         except Exception as error:  # the tool's own failure is the model's to handle
             text = f"{call.name} failed: {type(error).__name__}"
+            if isinstance(error, TimeoutError) and limit.expired():
+                text = f"{call.name} did not finish within {timeout.total_seconds():g} s"
     return tool_result(call.id, text, is_error=True)
 
 

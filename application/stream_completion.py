@@ -23,6 +23,7 @@ from tollkeeper.domain.completions import (
     Receipt,
     as_deltas,
 )
+from tollkeeper.domain.errors import PortError
 from tollkeeper.domain.messages import Message
 from tollkeeper.domain.principals import Principal
 from tollkeeper.ports.telemetry import Telemetry
@@ -142,9 +143,11 @@ class StreamCompletion:
     ) -> AsyncGenerator[Delta, None]:
         admitted = await self.chat_calls.admit(principal, model, messages, options)
         name = self.responses.name_of(admitted)
-        kept = await self.responses.find(name, admitted)
+        kept = await self.responses.kept(name)
         call = None
-        if kept is None:
+        if kept is not None:
+            kept = await self.responses.given_again(kept, admitted)
+        else:
             call = await self.chat_calls.begin(admitted)
             if call.metered.replayed:
                 kept = await self.answers.completion(call.metered)
@@ -157,10 +160,8 @@ class StreamCompletion:
         calls = self.chat_calls
         clock = calls.metered_calls.clock
         began = clock.monotonic()
-        failure = ""
-        live.begin(
-            StreamedCall(call, self.asking, calls.policy, self.answers, self.responses, name)
-        )
+        live.begin(StreamedCall(call, self.asking, self.answers))
+        fault: Exception | None = None
         try:
             while True:
                 try:
@@ -170,17 +171,25 @@ class StreamCompletion:
                 yield delta
             await live.settle()
             check_format(call, live.partial, calls.schema_validator)
+            await self.responses.keep(name, live.partial)
         except Exception as error:
-            failure = type(error).__name__
+            fault = error
             raise
         finally:
             try:
                 await live.settle()
             finally:
-                self._tell(live, call, model, clock.monotonic() - began, failure)
+                if isinstance(fault, PortError):
+                    fault.partial = live.partial
+                self._tell(live, call, model, clock.monotonic() - began, fault)
 
     def _tell(
-        self, live: LiveStream, call: ChatCall, model: str, lasted: float, failure: str
+        self,
+        live: LiveStream,
+        call: ChatCall,
+        model: str,
+        lasted: float,
+        fault: Exception | None,
     ) -> None:
         """Tell telemetry of a stream that is over.
 
@@ -193,5 +202,5 @@ class StreamCompletion:
             span.set("gen_ai.response.time_to_first_chunk", live.first_after)
             if live.receipt is not None:
                 span.set("tollkeeper.charged_nanos", live.receipt.charged.nanos)
-            if failure:
-                span.set("error.type", failure)
+            if fault is not None:
+                span.set("error.type", type(fault).__name__)

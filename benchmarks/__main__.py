@@ -53,7 +53,7 @@ def main(
     if unknown:
         raise typer.BadParameter(f"no benchmark is called {unknown[0]}; there are {_ALL}")
     plan = Plan(rounds, seconds)
-    console = Console() if sys.stdout.isatty() else Console(width=110)
+    console = Console() if sys.stdout.isatty() else Console(width=130)
     folder.mkdir(parents=True, exist_ok=True)
     progress = Progress(
         TextColumn("{task.description:40}"),

@@ -42,6 +42,7 @@ class Entry:
 
     *side* says whose it is: ours, the floor that nobody can get below, or what one would pick
     instead. *package* must be installed for it; *label* may say its version as ``{version}``.
+    *beside* is the entry that its ratios are against, where that is not the benchmark's baseline.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Entry:
     make: Callable[[], Contender]
     side: Side = "other"
     package: str | None = None
+    beside: str | None = None
 
     @property
     def installed(self) -> bool:
@@ -73,18 +75,26 @@ _DISTRIBUTIONS = {"argon2": "argon2-cffi"}
 
 @frozen
 class Case:
-    """*callers* at once, each doing the work of *mode* over and over."""
+    """*callers* at once, each doing the work of *mode* over and over.
+
+    Where an operation has *parts*, the time of one is shown too. *run_in* is a mode that every
+    caller does once, uncounted, at the beginning of each round: to open connections that were
+    closed while others had their turn.
+    """
 
     name: str
     callers: int
     mode: str = ""
+    parts: int = 0
+    run_in: str = ""
 
 
 @frozen
 class Benchmark:
     """One comparison; the ratios are against *baseline*, one of its *entries*.
 
-    *operation* says what is counted.
+    *operation* says what is counted. *differs* says that what an operation takes more than that
+    of the baseline is of interest, and shown.
     """
 
     name: str
@@ -94,6 +104,7 @@ class Benchmark:
     cases: tuple[Case, ...]
     baseline: str
     needs_upstream: bool = False
+    differs: bool = False
 
     def entry(self, name: str) -> Entry:
         """Return the contender of that name."""

@@ -36,8 +36,13 @@ class Round:
         return self.operations / self.seconds
 
 
-async def run_round(contender: Contender, *, callers: int, mode: str, seconds: float) -> Round:
-    """Let *callers* call again and again for *seconds*; each calls once at least."""
+async def run_round(
+    contender: Contender, *, callers: int, mode: str, seconds: float, run_in: str = ""
+) -> Round:
+    """Let *callers* call again and again for *seconds*; each calls once at least.
+
+    Before that each does *run_in* once, if it is given.
+    """
     latencies: list[float] = []
     operations = 0
 
@@ -53,6 +58,8 @@ async def run_round(contender: Contender, *, callers: int, mode: str, seconds: f
             if now >= end:
                 return
 
+    if run_in:
+        await asyncio.gather(*(contender.call(run_in) for _ in range(callers)))
     gc.collect()
     cpu = time.process_time()
     start = time.perf_counter()
@@ -68,7 +75,8 @@ class Summary:
 
     *p99* is None where too few calls were made to know it. The ratios are medians of each
     round's ratio to the baseline's same round, so that what slows the whole machine for a while
-    slows both sides.
+    slows both sides; *cpu_more* is the median of each round's difference to it. A contender that
+    sat out some rounds is compared in those that it ran.
     """
 
     cpu: float
@@ -78,12 +86,13 @@ class Summary:
     samples: int
     cpu_ratio: float
     rate_ratio: float
+    cpu_more: float
 
 
 def summarise(rounds: Sequence[Round], baseline: Sequence[Round]) -> Summary:
     """Bring the *rounds* of one contender together, beside those of the baseline."""
     latencies = sorted(latency for each in rounds for latency in each.latencies)
-    pairs = list(zip(rounds, baseline, strict=True))
+    pairs = list(zip(rounds, baseline, strict=False))
     enough = len(latencies) >= FEWEST_FOR_P99
     return Summary(
         cpu=statistics.median(each.cpu_per_operation for each in rounds),
@@ -95,4 +104,7 @@ def summarise(rounds: Sequence[Round], baseline: Sequence[Round]) -> Summary:
             each.cpu_per_operation / base.cpu_per_operation for each, base in pairs
         ),
         rate_ratio=statistics.median(each.rate / base.rate for each, base in pairs),
+        cpu_more=statistics.median(
+            each.cpu_per_operation - base.cpu_per_operation for each, base in pairs
+        ),
     )

@@ -15,6 +15,7 @@ from rich.table import Table as RichTable
 
 from benchmarks.runner import Line, Plan, Table
 
+_COLUMNS = ("CPU", "ratio", "p50", "p99", "per second", "ratio")
 _STYLES = {"ours": "bold", "floor": "dim", "other": ""}
 
 
@@ -50,6 +51,13 @@ def duration(seconds: float | None) -> str:
     return f"{seconds * 1e9:.0f} ns"
 
 
+def signed(seconds: float) -> str:
+    """Write a difference of durations: +1.25 ms; nothing for none."""
+    if seconds == 0:
+        return ""
+    return f"{'+' if seconds > 0 else '-'}{duration(abs(seconds))}"
+
+
 def _three(value: float) -> str:
     if value >= 99.95:
         return f"{value:,.0f}"
@@ -60,7 +68,6 @@ def _three(value: float) -> str:
 
 def show(table: Table, console: Console) -> None:
     """Print one benchmark; each ratio stands right of the figure that it belongs to."""
-    with_memory = any(line.memory for line in table.lines)
     shown = RichTable(
         title=f"{table.title}: for each {table.operation}",
         title_justify="left",
@@ -68,20 +75,21 @@ def show(table: Table, console: Console) -> None:
         box=SIMPLE_HEAD,
     )
     shown.add_column("", no_wrap=True, min_width=30)
-    for name in ("CPU", "ratio", "p50", "p99", "per second", "ratio"):
+    more = {
+        "CPU more": table.differs,
+        "a chunk": any(line.parts for line in table.lines),
+        "memory": any(line.memory for line in table.lines),
+    }
+    for name in (*_COLUMNS, *(name for name, wanted in more.items() if wanted)):
         shown.add_column(name, justify="right", no_wrap=True)
-    if with_memory:
-        shown.add_column("memory", justify="right", no_wrap=True)
     case = None
     for line in table.lines:
         if line.case != case:
             case = line.case
             shown.add_section()
             shown.add_row(case, style="italic")
-        cells = [f"  {line.contender}", *_cells(line)]
-        if with_memory:
-            cells.append(f"{line.memory / 2**20:.0f} MiB" if line.memory else "")
-        shown.add_row(*cells, style=_STYLES[line.side])
+        cells = [cell for name, cell in _more(line).items() if more[name]]
+        shown.add_row(f"  {line.contender}", *_cells(line), *cells, style=_STYLES[line.side])
     console.print(shown)
     for remark in dict.fromkeys(
         f"  {line.contender}: {line.remark}" for line in table.lines if line.remark
@@ -102,6 +110,16 @@ def _cells(line: Line) -> list[str]:
         _three(found.rate),
         f"{_three(found.rate_ratio)} x",
     ]
+
+
+def _more(line: Line) -> dict[str, str]:
+    """Write what only some tables show."""
+    found = line.summary
+    return {
+        "CPU more": signed(found.cpu_more) if found else "",
+        "a chunk": duration(found.cpu / line.parts) if found and line.parts else "",
+        "memory": f"{line.memory / 2**20:.0f} MiB" if line.memory else "",
+    }
 
 
 def as_plain(tables: Iterable[Table], plan: Plan, about: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from benchmarks.contender import Benchmark, Case, Entry, Side
 from benchmarks.lane import Failed, Lane
@@ -12,6 +12,8 @@ from benchmarks.measure import Round, Summary, summarise
 from benchmarks.upstream import running
 
 Tick = Callable[[str], None]
+_MOST_SHARES = 4
+_WARMING_UP = 4
 
 
 @frozen
@@ -26,7 +28,8 @@ class Plan:
 class Line:
     """One contender in one case. Without a summary, *remark* says why.
 
-    *memory* is the largest resident size in bytes, where it was measured.
+    *parts* are those of one operation, 0 where it has none. *memory* is the largest resident size
+    in bytes, where it was measured.
     """
 
     case: str
@@ -34,6 +37,7 @@ class Line:
     side: Side
     summary: Summary | None = None
     remark: str = ""
+    parts: int = 0
     memory: int | None = None
 
 
@@ -45,6 +49,7 @@ class Table:
     title: str
     operation: str
     lines: tuple[Line, ...]
+    differs: bool = False
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -65,9 +70,9 @@ class _Contest:
 
     def lines(self, benchmark: Benchmark) -> Iterator[Line]:
         for case in benchmark.cases:
-            baseline = self.rounds.get((case.name, benchmark.baseline), [])
             for entry in benchmark.entries:
-                yield self._line(case, entry, baseline)
+                beside = entry.beside or benchmark.baseline
+                yield self._line(case, entry, self.rounds.get((case.name, beside), []))
 
     def _line(self, case: Case, entry: Entry, baseline: Sequence[Round]) -> Line:
         summary, remark = None, ""
@@ -79,7 +84,7 @@ class _Contest:
             remark = "there is nothing to compare with"
         else:
             summary = summarise(self.rounds[case.name, entry.name], baseline)
-        return Line(case.name, entry.title, entry.side, summary, remark)
+        return Line(case.name, entry.title, entry.side, summary, remark, case.parts)
 
 
 def steps(benchmark: Benchmark, plan: Plan) -> int:
@@ -111,7 +116,11 @@ def run(benchmark: Benchmark, plan: Plan, *, folder: Path, tick: Tick) -> Table:
             with _Judging(contest, lanes, benchmark.entry(name)):
                 lane.check()
     return Table(
-        benchmark.name, benchmark.title, benchmark.operation, tuple(contest.lines(benchmark))
+        benchmark.name,
+        benchmark.title,
+        benchmark.operation,
+        tuple(contest.lines(benchmark)),
+        benchmark.differs,
     )
 
 
@@ -124,16 +133,27 @@ def _one_round(
     number: int,
     tick: Tick,
 ) -> None:
-    """Let each contender run *case* once; who begins changes, round -1 only warms up."""
+    """Let each contender run *case* once; who begins changes, round -1 only warms up.
+
+    Who has used several times its share of the time for *case* sits it out: then its rounds were
+    long, and do not need to be many.
+    """
     names = list(lanes)
     first = number % len(names) if names else 0
     for name in names[first:] + names[:first]:
         lane = lanes[name]
-        with _Judging(contest, lanes, lane.entry):
-            done = lane.round(case, plan.seconds if number >= 0 else plan.seconds / 2)
-            if number >= 0:
-                contest.rounds.setdefault((case.name, name), []).append(done)
+        rounds = contest.rounds.setdefault((case.name, name), [])
+        if sum(done.seconds for done in rounds) < plan.seconds * plan.rounds * _MOST_SHARES:
+            with _Judging(contest, lanes, lane.entry):
+                done = lane.round(_opening(case) if number < 0 else case, plan.seconds)
+                if number >= 0:
+                    rounds.append(done)
         tick(f"{case.name}: {name}")
+
+
+def _opening(case: Case) -> Case:
+    """Return *case* as it warms up: with few callers, where each round has a run-in anyway."""
+    return evolve(case, callers=min(case.callers, _WARMING_UP)) if case.run_in else case
 
 
 @frozen

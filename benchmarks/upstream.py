@@ -1,84 +1,29 @@
 """A chat server that costs next to nothing: it writes bytes that were rendered beforehand.
 
+It speaks the chat-completions format, and that of messages at paths that end so; an answer has as
+many words, and a stream as many chunks, as the request allows tokens.
+
 It runs in a process of its own, so that the processor time of a contender is the contender's.
 Each event of a stream is a write of its own, one turn of the event loop after the one before, so
 that a client mostly reads them one by one, as it does from a model. There is no pause in between.
 """
 
 import asyncio
-import json
+import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
 
-CHUNKS = 22
-TEXT = "".join(f"word{number} " for number in range(CHUNKS))
-INPUT_TOKENS = 11
-OUTPUT_TOKENS = 22
+from benchmarks import rendered
+
 ROOT = Path(__file__).resolve().parent.parent
 """Where ``python -m benchmarks…`` finds this package."""
-_MODEL = "gpt-4o-mini"
-_USAGE = {
-    "prompt_tokens": INPUT_TOKENS,
-    "completion_tokens": OUTPUT_TOKENS,
-    "total_tokens": INPUT_TOKENS + OUTPUT_TOKENS,
-}
-
-
-def _whole() -> bytes:
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": TEXT},
-        "finish_reason": "stop",
-    }
-    return _answer({"object": "chat.completion", "choices": [choice], "usage": _USAGE})
-
-
-def _answer(fields: Mapping[str, object]) -> bytes:
-    said = {"id": "chatcmpl-1", "created": 1_700_000_000, "model": _MODEL, **fields}
-    body = json.dumps(said).encode()
-    return (
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-        % len(body)
-        + body
-    )
-
-
-def _events() -> Iterator[bytes]:
-    def event(choices: list[object], usage: object = None) -> bytes:
-        said = {
-            "id": "chatcmpl-1",
-            "object": "chat.completion.chunk",
-            "created": 1_700_000_000,
-            "model": _MODEL,
-            "choices": choices,
-            "usage": usage,
-        }
-        return b"data: %s\n\n" % json.dumps(said).encode()
-
-    for number in range(CHUNKS):
-        delta = {"content": f"word{number} "}
-        if number == 0:
-            delta["role"] = "assistant"
-        yield event([{"index": 0, "delta": delta, "finish_reason": None}])
-    yield event([{"index": 0, "delta": {}, "finish_reason": "stop"}])
-    yield event([], _USAGE)
-    yield b"data: [DONE]\n\n"
-
-
-def _pieces() -> list[bytes]:
-    head = (
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
-    pieces = [b"%x\r\n%s\r\n" % (len(event), event) for event in _events()]
-    return [head + pieces[0], *pieces[1:-1], pieces[-1] + b"0\r\n\r\n"]
-
-
-WHOLE = _whole()
-PIECES = _pieces()
+_TOKENS = re.compile(rb'"max_(?:completion_)?tokens": ?(\d+)')
+_STREAMED = re.compile(rb'"stream": ?true')
+_MOST_CHUNKS = 1000
 
 
 class _Connection(asyncio.Protocol):
@@ -105,13 +50,16 @@ class _Connection(asyncio.Protocol):
         self._buffer = body[size:]
         path = head.split(b" ", 2)[1].decode()
         if path == "/seen":
-            self._transport.write(_answer(self._seen))
+            self._transport.write(rendered.answer(self._seen))
             return
         self._seen[path] += 1
-        if b'"stream":true' in body or b'"stream": true' in body:
-            self._stream(iter(PIECES))
+        tokens = _TOKENS.search(body)
+        chunks = min(int(tokens[1]), _MOST_CHUNKS) if tokens else 1
+        answer = (rendered.anthropic if path.endswith("/messages") else rendered.openai)(chunks)
+        if _STREAMED.search(body):
+            self._stream(iter(answer.pieces))
         else:
-            self._transport.write(WHOLE)
+            self._transport.write(answer.whole)
 
     def _stream(self, pieces: Iterator[bytes]) -> None:
         piece = next(pieces, None)
@@ -123,7 +71,7 @@ class _Connection(asyncio.Protocol):
 async def _serve() -> None:
     loop = asyncio.get_running_loop()
     seen: Counter[str] = Counter()
-    server = await loop.create_server(lambda: _Connection(loop, seen), "127.0.0.1", 0, backlog=256)
+    server = await loop.create_server(lambda: _Connection(loop, seen), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     # The parent closes our standard input, on purpose or by dying: then we end too.
     await loop.run_in_executor(None, sys.stdin.read)

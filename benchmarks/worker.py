@@ -21,7 +21,11 @@ from benchmarks.suite import benchmark
 def _obey(runner: asyncio.Runner, contender: Contender, order: dict[str, Any]) -> object:
     if order["do"] == "round":
         work = run_round(
-            contender, callers=order["callers"], mode=order["mode"], seconds=order["seconds"]
+            contender,
+            callers=order["callers"],
+            mode=order["mode"],
+            seconds=order["seconds"],
+            run_in=order["run_in"],
         )
         return attrs.asdict(runner.run(work))
     if order["do"] == "check":

@@ -188,11 +188,18 @@ class ModelPrices:
                 code="model_unpriced",
             )
 
-    def worst_case(self, bounds: Mapping[Meter, int], *, markup_bps: int = 0) -> Money:
+    def worst_case(
+        self,
+        bounds: Mapping[Meter, int],
+        *,
+        markup_bps: int = 0,
+        never: frozenset[Meter] = frozenset(),
+    ) -> Money:
         """Price the upper *bounds* as if each unit fell in the dearest pool of its family.
 
-        ``INPUT_TOKENS`` and ``OUTPUT_TOKENS`` in *bounds* bound their whole families. Of the
-        tiers that so much input can reach, the dearest counts, for each family by itself.
+        ``INPUT_TOKENS`` and ``OUTPUT_TOKENS`` in *bounds* bound their whole families, but for the
+        pools in *never*, which the call cannot use. Of the tiers that so much input can reach, the
+        dearest counts, for each family by itself.
         """
         total = 0
         reachable = self._reachable(bounds) if self.tiers else (self,)
@@ -202,7 +209,7 @@ class ModelPrices:
                 price
                 for tier in reachable
                 for pool in family
-                if (price := tier.price_of(pool)) is not None
+                if pool not in never and (price := tier.price_of(pool)) is not None
             ]
             # Whole numbers until the sum: this runs before every call.
             total += max([price._nanos_of(quantity, markup_bps) for price in prices], default=0)

@@ -45,7 +45,7 @@ def _size(*texts: str) -> int:
 
 def _bytes_of(message: Message) -> int:
     """Bytes of text in *message*."""
-    size = len(message.tool_call_id or "")
+    size = _size(message.tool_call_id or "")
     for part in message.content:
         if isinstance(part, TextPart):
             size += len(part.text.encode("utf-8", "surrogatepass"))

@@ -160,10 +160,14 @@ def _is_weak(pepper: Secret) -> bool:
     return len(text) < 32 or len(set(text)) < 10 or not text.isprintable()
 
 
+def _is_blank(key: Secret) -> bool:
+    text = key.reveal()
+    return not text or not text.isprintable() or " " in text
+
+
 def _api_key_faults(settings: "Settings") -> Iterator[str]:
     for name, key in settings.api_keys.items():
-        text = key.reveal()
-        if not text or not text.isprintable() or " " in text:
+        if _is_blank(key):
             yield f"api_keys.{name} is empty or holds blanks"
         if not any(name in getattr(settings, field) for field in _PROVIDERS):
             yield f"api_keys.{name}: no provider of that name is in chat_models"
@@ -172,6 +176,8 @@ def _api_key_faults(settings: "Settings") -> Iterator[str]:
             yield f"key_pools.{name}: no provider of that name is in chat_models"
         if name in settings.api_keys:
             yield f"key_pools.{name}: the provider has a key in api_keys too; choose one of them"
+        if any(_is_blank(key.secret) for key in keys if getattr(key, "secret", None) is not None):
+            yield f"key_pools.{name}: a key is empty or holds blanks"
         labels = [getattr(key, "label", "") for key in keys]
         if not keys or len(set(labels)) < len(labels):
             yield f"key_pools.{name}: name each of its keys once (label)"

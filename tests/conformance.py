@@ -20,7 +20,13 @@ from tollkeeper.contracts.contract import Contract
 PAGE = "docs/conformance.md"
 ADAPTER_TESTS = "tests/adapters"
 RAN_AGAINST: Mapping[str, str] = {
+    "anthropic": "HTTP server on loopback",
+    "bpe_openai": "in process",
+    "environment": "in process",
+    "files": "files",
     "json_lines": "one file",
+    "jsonschema": "in process",
+    "litellm": "HTTP server on loopback",
     "memory": "in process",
     "null": "in process",
     "offline": "in process",

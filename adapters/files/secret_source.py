@@ -4,6 +4,7 @@ import os
 import re
 import stat
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
@@ -44,8 +45,8 @@ class FilesSecretSource:
         self._kept: dict[str, _Kept] = {}
 
     @classmethod
-    def from_url(cls, url: str) -> Self:
-        """Make one from ``file:///run/secrets``.
+    def from_url(cls, url: str, *, environ: Mapping[str, str] | None = None) -> Self:
+        """Make one from ``file:///run/secrets``; no variable is looked at.
 
         Raises:
             ConfigurationError: *url* reads otherwise.

@@ -1,6 +1,7 @@
 """Documents checked by the jsonschema package."""
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from functools import lru_cache
 from typing import Any, Self
 
@@ -21,9 +22,29 @@ class JsonschemaSchemaValidator:
             raise ConfigurationError("the schema validator takes no options; write jsonschema://")
         return cls()
 
+    async def health(self) -> str:
+        """Say which version of the package it is.
+
+        Raises:
+            ConfigurationError: it is missing.
+        """
+        try:
+            import jsonschema  # noqa: F401 - so that one that is broken is found too
+
+            return f"jsonschema {version('jsonschema')}"
+        except ImportError as error:
+            raise _missing() from error
+
     def check(self, schema: Mapping[str, Any]) -> None:
-        """Check that *schema* is a JSON Schema that refers to itself alone."""
-        from jsonschema.exceptions import SchemaError
+        """Check that *schema* is a JSON Schema that refers to itself alone.
+
+        Raises:
+            ConfigurationError: the package is missing.
+        """
+        try:
+            from jsonschema.exceptions import SchemaError
+        except ImportError as error:
+            raise _missing() from error
 
         plain = _plain(schema)
         outside = _outside_reference(plain)
@@ -54,6 +75,13 @@ class JsonschemaSchemaValidator:
             return None
         where = "/".join(map(str, error.absolute_path)) or "its root"
         return f"at {where}: {error.validator}"
+
+
+def _missing() -> ConfigurationError:
+    return ConfigurationError(
+        "schema_validator: jsonschema is not installed; run: pip install 'tollkeeper[jsonschema]'",
+        code="extra_missing",
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -12,11 +12,13 @@ from typer.core import TyperGroup
 
 from tollkeeper.domain.errors import TollkeeperError
 from tollkeeper.infra.cli import exits
+from tollkeeper.infra.cli.attempts import attempts
 from tollkeeper.infra.cli.audit import audit
 from tollkeeper.infra.cli.complete import complete
 from tollkeeper.infra.cli.credit import app as credit
 from tollkeeper.infra.cli.demo import demo
 from tollkeeper.infra.cli.doctor import doctor
+from tollkeeper.infra.cli.embed import embed
 from tollkeeper.infra.cli.init import init
 from tollkeeper.infra.cli.keys import app as keys
 from tollkeeper.infra.cli.ledger import holds, ledger
@@ -117,7 +119,13 @@ def _tollkeeper(
     ctx.obj = Chosen(environment, file)
 
 
-for command in (demo, init, models, complete, transcribe, usage, ledger, audit, doctor, verify):
+_COMMANDS = (
+    *(demo, init, models),
+    *(complete, embed, transcribe),
+    *(usage, ledger, attempts, audit),
+    *(doctor, verify),
+)
+for command in _COMMANDS:
     app.command()(command)
 for name, group in (("keys", keys), ("credit", credit), ("plans", plans), ("holds", holds)):
     app.add_typer(group, name=name)

@@ -66,8 +66,34 @@ def parts_of(settings: "Settings") -> Iterator[Part]:
                 return make_adapter(port, url, **context_of(port, settings, name))
 
             yield Part(f"{port} {name}", url, make)
-    yield Part("price book", settings.price_book or "built in", container.price_book)
+    yield from _of_calls(settings, container)
     yield Part("key pepper", _pepper_of(settings), lambda: _look_at_pepper(settings, container))
+
+
+def _of_calls(settings: "Settings", container: Any) -> Iterator[Part]:
+    """Name what calls go by: prices, the catalogue, pools of keys, fallbacks."""
+    from tollkeeper.infra.cli.call_checks import NamedKeys, check_fallbacks, say_catalogue, say_keys
+
+    yield Part("price book", settings.price_book or "built in", container.price_book)
+    yield Part(
+        "catalogue",
+        settings.catalogue or "built in",
+        lambda: say_catalogue(container.catalogue()),
+    )
+    for provider, keys in settings.key_pools.items():
+
+        def keys_of(keys: Any = keys) -> Any:
+            named = any(key.name for key in keys)
+            return NamedKeys(keys, container.secret_source()) if named else say_keys(keys)
+
+        number = "1 key" if len(keys) == 1 else f"{len(keys)} keys"
+        yield Part(f"key pool {provider}", number, keys_of)
+    for model, names in settings.fallbacks.items():
+
+        def checked(model: str = model) -> str:
+            return check_fallbacks(settings, model, container.catalogue(), container.price_book())
+
+        yield Part(f"fallbacks {model}", " → ".join(names), checked)
 
 
 def _pepper_of(settings: "Settings") -> str:
@@ -84,10 +110,10 @@ def _look_at_pepper(settings: "Settings", container: Any) -> None:
         peppers_of(settings)
 
 
-async def ask(part: Part) -> tuple[float, str] | None:
+async def ask(part: Part) -> tuple[float | None, str]:
     """Make *part*, open it, ask how it is, and close it again.
 
-    Returns the seconds that its health check took and what it said; None if it has none.
+    Returns the seconds that its health check took, None if it has none, and what it said.
 
     Raises:
         TollkeeperError: it does not work.
@@ -95,10 +121,12 @@ async def ask(part: Part) -> tuple[float, str] | None:
     try:
         async with asyncio.timeout(PATIENCE), AsyncExitStack() as stack:
             adapter = part.make()
+            if isinstance(adapter, str):  # nothing to ask: that is all there is to say
+                return None, adapter
             if hasattr(adapter, "__aenter__"):
                 adapter = await stack.enter_async_context(adapter)
             if not isinstance(adapter, HealthCheck):
-                return None
+                return None, ""
             began = time.monotonic()
             says = await adapter.health()
             return time.monotonic() - began, says
@@ -116,13 +144,12 @@ async def check(part: Part) -> Checked:
     """Ask *part* how it is, and say so whatever happens."""
     shown = masked(part.url)
     try:
-        answer = await ask(part)
+        latency, said = await ask(part)
     except TollkeeperError as error:
         says = "; ".join(lines_of(error)) + _remedy(error, part)
         return Checked(part.name, shown, "failed", says=says)
-    if answer is None:
-        return Checked(part.name, shown, "in process")
-    return Checked(part.name, shown, "reachable", *answer)
+    status: Status = "in process" if latency is None else "reachable"
+    return Checked(part.name, shown, status, latency, said)
 
 
 def _remedy(error: TollkeeperError, part: Part) -> str:
@@ -132,6 +159,8 @@ def _remedy(error: TollkeeperError, part: Part) -> str:
 
 def _where(part: Part) -> str:
     port, _, provider = part.name.partition(" ")
+    if port == "key":
+        return "; see the settings secret_source and key_pools"
     if not provider:
         return f"; see the setting {port} (TOLLKEEPER_{port.upper()})"
     variable = f"TOLLKEEPER_{port.upper()}S__{provider.upper()}"

@@ -3,8 +3,10 @@
 from datetime import datetime, timedelta
 
 from tollkeeper.domain.api_keys import ApiKey
+from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.audit import AuditEntry
 from tollkeeper.domain.completions import Completion, Receipt
+from tollkeeper.domain.embeddings import Embeddings
 from tollkeeper.domain.ledger import Balance, Entry, Hold
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.plans import Plan, Subscription
@@ -136,13 +138,41 @@ def of_receipt(receipt: Receipt | None) -> Document | None:
     }
 
 
+def of_attempt(attempt: Attempt) -> Document:
+    """Write what became of one request to a provider."""
+    return {
+        "id": attempt.id,
+        "call_id": attempt.call_id,
+        "account": attempt.account,
+        "number": attempt.number,
+        "provider": attempt.provider,
+        "model": attempt.model,
+        "credential": attempt.credential,
+        "started_at": iso(attempt.started_at),
+        "lasted_seconds": _seconds(attempt.lasted),
+        "outcome": str(attempt.outcome),
+        "error": attempt.error or None,
+        "billed": str(attempt.billed),
+        "settlement": str(attempt.settlement),
+        "provenance": str(attempt.provenance),
+        "quantities": {str(meter): n for meter, n in attempt.quantities.items()},
+        "cost": of_money(attempt.cost),
+        "price_id": attempt.price_id,
+    }
+
+
 def of_completion(answer: Completion) -> Document:
-    """Write a whole answer."""
+    """Write a whole answer; the signatures of thoughts are for the provider alone."""
     usage = answer.usage
     return {
+        "provider": answer.provider,
         "model": answer.model,
         "text": answer.text,
         "reasoning": answer.reasoning,
+        "thoughts": [
+            {"text": thought.text, "redacted": bool(thought.redacted)}
+            for thought in answer.thoughts
+        ],
         "refusal": answer.refusal,
         "tool_calls": [
             {"id": call.id, "name": call.name, "arguments": call.arguments}
@@ -152,7 +182,29 @@ def of_completion(answer: Completion) -> Document:
         "tokens": None
         if usage is None
         else {str(meter): n for meter, n in usage.quantities().items()},
+        "provenance": None if answer.provenance is None else str(answer.provenance),
+        "logprobs": [
+            {"token": each.token, "logprob": each.logprob, "top": [list(one) for one in each.top]}
+            for each in answer.logprobs
+        ],
+        "warnings": list(answer.warnings),
+        "cached": answer.cached,
+        "first_after_seconds": None if answer.first_after is None else _seconds(answer.first_after),
+        "attempts": [of_attempt(attempt) for attempt in answer.attempts],
         "receipt": of_receipt(answer.receipt),
+    }
+
+
+def of_embeddings(found: Embeddings) -> Document:
+    """Write vectors."""
+    return {
+        "provider": found.provider,
+        "model": found.model,
+        "vectors": [list(vector) for vector in found.vectors],
+        "input_tokens": found.input_tokens,
+        "provenance": None if found.provenance is None else str(found.provenance),
+        "attempts": [of_attempt(attempt) for attempt in found.attempts],
+        "receipt": of_receipt(found.receipt),
     }
 
 

@@ -25,12 +25,20 @@ currency = "USD"
 # call_timeout = "2m"          # the longest that a call may take
 # hold_ttl = "10m"             # when the hold of a call whose process died is given back
 # price_book = "prices.toml"   # prices of your own, beside this file
+# catalogue = "models.toml"    # models of your own: aliases, windows, quirks
+# tries = 3                    # how often one model is asked before its fallbacks are
+# response_ttl = "1h"          # give the same account the same answer again, at no charge
 
 # Models by provider: a model is written provider/name, and the URL's scheme names the adapter.
+# anthropic, gemini, groq, morph, openai, openrouter and xai need no line here: their key will do.
 [default.chat_models]
 offline = "offline://"         # deterministic, needs no network: for development and tests
-# openai = "openai+https://api.openai.com/v1"
 # local = "openai+http://localhost:8000/v1"   # whatever speaks OpenAI's format
+# mistral = "litellm+https://api.mistral.ai/v1"   # whatever litellm reaches
+
+# Whom to ask when a model is out of order, before the first word of its answer.
+# [default.fallbacks]
+# "openai/*" = ["anthropic/claude-sonnet-4-5"]
 
 [default.transcribers]
 pocketsphinx = "pocketsphinx://"   # needs no network; low quality
@@ -57,6 +65,7 @@ key_pepper = "env:TOLLKEEPER_KEY_PEPPER"  # 32 bytes or more: `openssl rand -hex
 
 # [production.api_keys]
 # openai = "env:OPENAI_API_KEY"
+# anthropic = "env:ANTHROPIC_API_KEY"
 """
 
 

@@ -1,17 +1,22 @@
 """Reading what people type and the files that they name; every fault is an InvalidRequest."""
 
+import json
+import mimetypes
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tollkeeper.domain.errors import InvalidRequest
-from tollkeeper.domain.messages import ImagePart
+from tollkeeper.domain.messages import AudioPart, FilePart, ImagePart
+from tollkeeper.domain.tools import JsonSchema
 from tollkeeper.infra.durations import parse_duration
 
 STDIN = "-"
 _MEBIBYTE = 1024 * 1024
 LARGEST_PROMPT = 16 * _MEBIBYTE
 LARGEST_IMAGE = 20 * _MEBIBYTE
+LARGEST_FILE = 32 * _MEBIBYTE
 LARGEST_RECORDING = 512 * _MEBIBYTE
 _LONGEST_DURATION = timedelta(days=36_500)
 _IMAGES = {
@@ -19,6 +24,15 @@ _IMAGES = {
     b"\xff\xd8\xff": "image/jpeg",
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
+}
+_SOUNDS = {
+    b"ID3": "mp3",
+    b"\xff\xfb": "mp3",
+    b"\xff\xf3": "mp3",
+    b"\xff\xf2": "mp3",
+    b"fLaC": "flac",
+    b"OggS": "ogg",
+    b"\x1a\x45\xdf\xa3": "webm",
 }
 
 
@@ -144,3 +158,54 @@ def read_image(text: str) -> ImagePart:
         if data.startswith(beginning):
             return ImagePart(data=data, media_type=media_type)
     raise InvalidRequest(f"the image: {text} is no PNG, JPEG, GIF or WebP file")
+
+
+def read_sound(name: str) -> AudioPart:
+    """Read a sound that goes along with the prompt.
+
+    Raises:
+        InvalidRequest: it cannot be read, or is no WAV, MP3, FLAC, Ogg, M4A or WebM.
+    """
+    data = read_bytes(name, what="the sound", most=LARGEST_FILE)
+    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+        return AudioPart(data, "wav")
+    if data[4:8] == b"ftyp":
+        return AudioPart(data, "m4a")
+    for beginning, format_ in _SOUNDS.items():
+        if data.startswith(beginning):
+            return AudioPart(data, format_)
+    raise InvalidRequest(f"the sound: {name} is no WAV, MP3, FLAC, Ogg, M4A or WebM file")
+
+
+def read_file_part(text: str) -> FilePart:
+    """Read a document that goes along with the prompt; a URL is left to the provider.
+
+    Raises:
+        InvalidRequest: it cannot be read, is empty, or its name does not say what it is.
+    """
+    name = Path(text).name or "file"
+    media_type, _ = mimetypes.guess_type(name)
+    if text.startswith(("http://", "https://")):
+        url = checked_encodable(text, what="the file's URL")
+        return FilePart(name, url=url, media_type=media_type or "application/pdf")
+    data = read_bytes(text, what="the file", most=LARGEST_FILE)
+    if data.startswith(b"%PDF-"):
+        media_type = "application/pdf"
+    if media_type is None:
+        raise InvalidRequest(f"the file: {text} has no ending that says what it is, such as .pdf")
+    return FilePart(name, data=data, media_type=media_type)
+
+
+def read_schema(name: str) -> JsonSchema:
+    """Read the JSON Schema of the answer; it is called as its file is.
+
+    Raises:
+        InvalidRequest: it cannot be read, or is no JSON object.
+    """
+    try:
+        schema = json.loads(read_text(name, what="the schema"))
+    except (ValueError, RecursionError) as error:
+        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise InvalidRequest(f"the schema: {name} is no JSON{where}") from None
+    called = re.sub(r"[^A-Za-z0-9_-]", "_", Path(name).stem)[:64].strip("_")
+    return JsonSchema(called or "answer", schema)

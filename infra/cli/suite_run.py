@@ -38,6 +38,7 @@ class Wanted:
     url: str
     model: str
     api_key: Secret | None
+    provider: str
 
 
 @frozen
@@ -124,6 +125,7 @@ def _process(wanted: Wanted, said: IO[str]) -> Iterator[IO[str]]:
             "port": wanted.port,
             "url": wanted.url,
             "model": wanted.model,
+            "provider": wanted.provider,
             "api_key": wanted.api_key.reveal() if wanted.api_key else "",
         }
     )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tollkeeper.domain.meters import Meter
 from tollkeeper.domain.usage import UsageReport
 from tollkeeper.infra.cli.documents import of_report
 from tollkeeper.infra.cli.output import aligned, left, print_json, print_table, right, say
@@ -33,6 +34,9 @@ def print_report(report: UsageReport) -> None:
     print_table(f"Usage of {report.account}", columns, rows, empty=empty)
     if any(total.estimated for total in report.totals):
         say("≈ is an estimate, at least in part: the provider did not say how much it was")
+    cached = sum(t.quantity for t in report.totals if t.meter is Meter.CACHED_ANSWERS)
+    if cached:
+        say(f"{cached:,} answers came from the response cache, at no charge")
     for charge in report.charges:
         say(f"charged {charge}")
     for balance in report.balances:

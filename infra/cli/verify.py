@@ -27,13 +27,22 @@ from tollkeeper.infra.cli.reading import STDIN, read_text
 from tollkeeper.infra.cli.session import execute
 from tollkeeper.infra.cli.suite_run import Event, Result, Wanted, require_kit, run_suites
 
-PARTS_OF_A_STORE = ("ledger", "key_store", "usage_log", "plan_store", "audit_log")
+PARTS_OF_A_STORE = (
+    *("ledger", "key_store", "usage_log", "plan_store", "audit_log"),
+    "attempt_log",
+)
 PORTS = (
     *("store", *PARTS_OF_A_STORE),
-    *("rate_limiter", "cache", "telemetry", "chat_model", "transcriber"),
+    *("rate_limiter", "cache", "telemetry", "chat_model", "embedder", "transcriber"),
+    *("token_counter", "schema_validator"),
 )
-_WITH_MODELS = {"chat_model": "offline", "transcriber": "pocketsphinx"}
-_USUAL_MODELS = {"offline": "echo", "pocketsphinx": "en-us"}
+_WITH_MODELS = ("chat_model", "embedder", "transcriber", "token_counter")
+_USUAL_MODELS = {
+    ("chat_model", "offline"): "echo",
+    ("embedder", "offline"): "hash",
+    ("transcriber", "pocketsphinx"): "en-us",
+    ("token_counter", "bpe-openai"): "openai/gpt-4o",
+}
 _WRITES = dict.fromkeys(
     ("store", *PARTS_OF_A_STORE),
     "what is written there is under accounts named contract-…, at times in the year 2001",
@@ -42,7 +51,10 @@ _WRITES = dict.fromkeys(
     "cache": "what is kept there is under keys named contract-…",
     "telemetry": "the spans that it is sent are the suites' own",
     "chat_model": "it is sent some sixty small calls, which its provider may bill",
+    "embedder": "it is sent some sixty small calls, which its provider may bill",
     "transcriber": "it is sent some twenty short recordings, which its provider may bill",
+    "token_counter": "nothing is written, and nothing leaves this process",
+    "schema_validator": "nothing is written, and nothing leaves this process",
 }
 _LONGEST_NAME = 90
 _STYLES = {"passed": "green", "failed": "red", "skipped": "yellow"}
@@ -56,17 +68,24 @@ def _wanted(port: str, url: str, model: str | None, provider: str | None) -> Wan
     """
     from tollkeeper.infra.registry import fault_of, scheme_of
 
+    if port == "secret_source":
+        raise InvalidRequest(
+            "a secret source cannot be verified live, since its suite puts secrets there: run "
+            "tollkeeper.contracts.secret_source in your own tests; `tollkeeper doctor` checks the "
+            "one that is configured"
+        )
     if port not in PORTS:
         raise InvalidRequest(f"no port is called {port}; there are {', '.join(PORTS)}")
     fault = fault_of("store" if port in PARTS_OF_A_STORE else port, url)
     if fault is not None:
         raise InvalidRequest(fault)
     family = scheme_of(url).partition("+")[0]
-    model = model or _USUAL_MODELS.get(family, "")
+    model = model or _USUAL_MODELS.get((port, family), "")
     if port in _WITH_MODELS and not model:
         raise InvalidRequest(f"name a model of the provider with --model to verify a {port}")
-    api_key = os.environ.get(f"TOLLKEEPER_API_KEYS__{(provider or family).upper()}")
-    return Wanted(port, url, model, Secret(api_key) if api_key else None)
+    provider = provider or family
+    api_key = os.environ.get(f"TOLLKEEPER_API_KEYS__{provider.upper()}")
+    return Wanted(port, url, model, Secret(api_key) if api_key else None, provider)
 
 
 async def _try(wanted: Wanted) -> None:
@@ -80,6 +99,7 @@ async def _try(wanted: Wanted) -> None:
         "clock": Lazy("tollkeeper.adapters.system.clock:SystemClock")(),
         "identifiers": Lazy("tollkeeper.adapters.system.identifiers:SystemIdentifiers")(),
         "api_key": wanted.api_key,
+        "provider": wanted.provider,
     }
     context = {name: known[name] for name in CONTEXT[port]}
     await ask(Part(port, wanted.url, lambda: make_adapter(port, wanted.url, **context)))
@@ -117,7 +137,7 @@ def verify(
     provider: Annotated[
         str | None,
         typer.Option(
-            help="Whose credential, TOLLKEEPER_API_KEYS__<PROVIDER>, to send.",
+            help="What the provider is called; TOLLKEEPER_API_KEYS__<PROVIDER> is its credential.",
             show_default="as the URL begins: openai",
         ),
     ] = None,
@@ -127,7 +147,8 @@ def verify(
 
     To be run before an environment is given another adapter. The suites are safe on a live
     store: they write under accounts named contract-…, at times in the year 2001, and nothing
-    else. On a chat model they make some sixty small calls. Exits with 1 if a test fails.
+    else. On a chat model or an embedder they make some sixty small calls. A secret source is not
+    verified live. Exits with 1 if a test fails.
     """
     require_kit()
     wanted = _wanted(

@@ -10,9 +10,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tollkeeper.application.key_pools import PoolKey
+    from tollkeeper.application.run_tools import RunEnd, ToolFunction, ToolRun
     from tollkeeper.application.stream_completion import CompletionStream
     from tollkeeper.domain.api_keys import IssuedKey
-    from tollkeeper.domain.completions import Completion, Delta, FinishReason, Receipt, TokenUsage
+    from tollkeeper.domain.attempts import Attempt, Billed, Outcome, Settlement
+    from tollkeeper.domain.catalogue import Capability, Catalogue, ModelCard
+    from tollkeeper.domain.completions import (
+        Completion,
+        Delta,
+        FinishReason,
+        Receipt,
+        TokenLogprob,
+        TokenUsage,
+        ToolCallDelta,
+    )
+    from tollkeeper.domain.credentials import Credential
+    from tollkeeper.domain.embeddings import Embeddings
     from tollkeeper.domain.errors import (
         ConfigurationError,
         Conflict,
@@ -36,6 +50,7 @@ if TYPE_CHECKING:
         ImagePart,
         Message,
         ReasoningPart,
+        Role,
         TextPart,
         ToolCall,
         assistant,
@@ -48,6 +63,7 @@ if TYPE_CHECKING:
     from tollkeeper.domain.plans import Plan
     from tollkeeper.domain.principals import Principal
     from tollkeeper.domain.prompt_cache import PromptCache
+    from tollkeeper.domain.quirks import Quirks
     from tollkeeper.domain.rate_limits import RateLimit
     from tollkeeper.domain.secret import Secret
     from tollkeeper.domain.tools import JsonSchema, Tool
@@ -59,9 +75,23 @@ if TYPE_CHECKING:
     from tollkeeper.infra.sync_facade import SyncTollkeeper, open_tollkeeper_sync
 
 _HOMES = {
+    "application.key_pools": ("PoolKey",),
+    "application.run_tools": ("RunEnd", "ToolFunction", "ToolRun"),
     "application.stream_completion": ("CompletionStream",),
     "domain.api_keys": ("IssuedKey",),
-    "domain.completions": ("Completion", "Delta", "FinishReason", "Receipt", "TokenUsage"),
+    "domain.attempts": ("Attempt", "Billed", "Outcome", "Settlement"),
+    "domain.catalogue": ("Capability", "Catalogue", "ModelCard"),
+    "domain.completions": (
+        "Completion",
+        "Delta",
+        "FinishReason",
+        "Receipt",
+        "TokenLogprob",
+        "TokenUsage",
+        "ToolCallDelta",
+    ),
+    "domain.credentials": ("Credential",),
+    "domain.embeddings": ("Embeddings",),
     "domain.errors": (
         "ConfigurationError",
         "Conflict",
@@ -85,6 +115,7 @@ _HOMES = {
         "ImagePart",
         "Message",
         "ReasoningPart",
+        "Role",
         "TextPart",
         "ToolCall",
         "assistant",
@@ -96,8 +127,9 @@ _HOMES = {
     "domain.money": ("Money",),
     "domain.plans": ("Plan",),
     "domain.principals": ("Principal",),
-    "domain.rate_limits": ("RateLimit",),
     "domain.prompt_cache": ("PromptCache",),
+    "domain.quirks": ("Quirks",),
+    "domain.rate_limits": ("RateLimit",),
     "domain.secret": ("Secret",),
     "domain.tools": ("JsonSchema", "Tool"),
     "domain.transcripts": ("Transcript",),
@@ -110,14 +142,20 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Attempt",
     "AudioPart",
     "Balance",
+    "Billed",
+    "Capability",
+    "Catalogue",
     "Completion",
     "CompletionStream",
     "ConfigurationError",
     "Conflict",
+    "Credential",
     "Delta",
     "DomainError",
+    "Embeddings",
     "Entry",
     "FilePart",
     "FinishReason",
@@ -129,28 +167,39 @@ __all__ = [
     "JsonSchema",
     "Message",
     "Meter",
+    "ModelCard",
     "Money",
     "NotFound",
+    "Outcome",
     "PermissionDenied",
     "Plan",
+    "PoolKey",
     "PortError",
     "Principal",
     "PromptCache",
     "Provenance",
+    "Quirks",
     "QuotaExceeded",
     "RateLimit",
     "RateLimited",
     "ReasoningPart",
     "Receipt",
+    "Role",
+    "RunEnd",
     "Secret",
     "Settings",
+    "Settlement",
     "SyncTollkeeper",
     "TextPart",
+    "TokenLogprob",
     "TokenUsage",
     "Tollkeeper",
     "TollkeeperError",
     "Tool",
     "ToolCall",
+    "ToolCallDelta",
+    "ToolFunction",
+    "ToolRun",
     "Transcript",
     "Unauthenticated",
     "Unsupported",

@@ -1,6 +1,6 @@
 """A facade to test use cases with: real adapters, prices that make the sums easy to follow."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from attrs import frozen
 
 from tollkeeper import Money, Principal, Settings, Tollkeeper, open_tollkeeper
 
-EVERYTHING = frozenset({"chat:complete", "audio:transcribe"})
+EVERYTHING = frozenset({"chat:complete", "audio:transcribe", "embeddings:create"})
 PRICES = """
 version = "test"
 
@@ -23,6 +23,21 @@ requests = "0.01 per 1"
 model = "tokens/*"
 effective_from = 2000-01-01
 source = "one micro-dollar a token read, two a token written"
+input_tokens = "0.000001 per 1"
+output_tokens = "0.000002 per 1"
+
+[[prices]]
+model = "spare/*"
+effective_from = 2000-01-01
+source = "ten times as much"
+input_tokens = "0.00001 per 1"
+output_tokens = "0.00002 per 1"
+
+[[prices]]
+model = "foreign/*"
+effective_from = 2000-01-01
+source = "in another currency"
+currency = "EUR"
 input_tokens = "0.000001 per 1"
 output_tokens = "0.000002 per 1"
 
@@ -65,10 +80,19 @@ def settings_in(folder: Path, *, store: str = "memory://", **more: object) -> Se
 
 @asynccontextmanager
 async def open_world(
-    folder: Path, *, store: str = "memory://", credit: str = "1.00", **lent: Any
+    folder: Path,
+    *,
+    store: str = "memory://",
+    credit: str = "1.00",
+    options: Mapping[str, object] | None = None,
+    **lent: Any,
 ) -> AsyncIterator[World]:
-    """Open a facade on the *store* of that URL with an account that has *credit*."""
-    async with open_tollkeeper(settings_in(folder, store=store), **lent) as tk:
+    """Open a facade on the *store* of that URL with an account that has *credit*.
+
+    *options* are further settings.
+    """
+    settings = settings_in(folder, store=store, **(options or {}))
+    async with open_tollkeeper(settings, **lent) as tk:
         world = World(tk, Principal(account="acme", scopes=EVERYTHING))
         if credit != "0":
             await world.grant(credit)

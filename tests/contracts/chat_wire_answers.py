@@ -30,7 +30,9 @@ class ChatWireAnswers(ChatWireSuite):
         answer = await caller.ask(asking(upstream.echo), streamed=streamed)
         assert answer.text == "one two three"
         assert answer.finish_reason is FinishReason.STOP
-        assert answer.tool_calls == answer.thoughts == answer.warnings == ()
+        assert answer.tool_calls == ()
+        assert answer.thoughts == ()
+        assert answer.warnings == ()
         assert answer.refusal == answer.reasoning == ""
         assert upstream.count == 1
         assert upstream.last.streamed is streamed

@@ -202,7 +202,7 @@ class ChatWireErrors(ChatWireSuite):
         for kind in ("overloaded", "rate_limit", "context_overflow"):
             model = upstream.play("error_inside", kind=kind)
             broken = await caller.fail(asking(model), streamed=False)
-            assert type(broken.error) is upstream.failure(kind=kind).error, kind  # type: ignore[arg-type]
+            assert type(broken.error) is upstream.failure(kind=kind).error, kind
 
     async def test_an_error_can_be_sent_to_another_process(
         self, caller: Caller, upstream: Upstream

@@ -1,12 +1,14 @@
 """The contract of wire formats: answers that are none, and places where nobody answers."""
 
+from typing import Any
+
 import pytest
 
 from tollkeeper.contracts.chat_wire_suite import BOTH, Caller, ChatWireSuite, Opened, asking
 from tollkeeper.contracts.chat_wire_upstream import Scenario, Spoken, Upstream
 from tollkeeper.domain.errors import CorruptResponse, PortError, TollkeeperError, Unavailable
 
-FAULTS: dict[str, tuple[Scenario, dict[str, object]]] = {
+FAULTS: dict[str, tuple[Scenario, dict[str, Any]]] = {
     "error": ("failing", {"kind": "overloaded"}),
     "break": ("breaks", {"ending": "reset", "k": 2}),
     "nothing": ("at_once", {"ending": "cut"}),

@@ -146,17 +146,19 @@ class ChatWireKeys(ChatWireSuite):
         left, right = await opened(key=KEY), await opened(key=ANOTHER_KEY)
         from_left = left.stream(asking(upstream.echo, "alpha alpha alpha"))
         from_right = right.stream(asking(upstream.echo, "omega omega omega"))
-        said = [(await anext(from_left)).text, (await anext(from_right)).text]
+        first = await asyncio.gather(anext(from_left), anext(from_right))
+        said = [delta.text for delta in first]
         said[0] += "".join([delta.text async for delta in from_left])
         said[1] += "".join([delta.text async for delta in from_right])
         assert said == ["alpha alpha alpha", "omega omega omega"]
-        assert [sent.key for sent in upstream.sent] == [KEY, ANOTHER_KEY]
+        keys = {sent.text[:5]: sent.key for sent in upstream.sent}
+        assert keys == {"alpha": KEY, "omega": ANOTHER_KEY}
 
     async def test_closing_one_adapter_leaves_the_other_open(
         self, opened: Opened, upstream: Upstream
     ) -> None:
         left, right = await opened(), await opened()
-        stream = right.stream(asking(upstream.echo))
+        stream = right.stream(asking(upstream.play("steady", gap=0.03)))
         said = (await anext(stream)).text
         assert (await left.complete(asking(upstream.echo))).text
         await left.close()  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
 """The contract of wire formats: what is asked reaches the provider."""
 
+import asyncio
 import base64
 import copy
 import json
@@ -38,8 +39,8 @@ class ChatWireRequests(ChatWireSuite):
         self, caller: Caller, upstream: Upstream, streamed: bool
     ) -> None:
         turns = ("Be brief now.", "First of all?", "Second of all.", "Third of all?")
-        makers = (system, user, assistant, user)
-        messages = tuple(make(text) for make, text in zip(makers, turns, strict=True))
+        first, second, third, fourth = turns
+        messages = (system(first), user(second), assistant(third), user(fourth))
         answer = await caller.ask(ChatRequest(upstream.echo, messages, 99), streamed=streamed)
         assert answer.text == "Third of all?"
         sent = upstream.last.body.decode()
@@ -240,6 +241,7 @@ class ChatWireRequests(ChatWireSuite):
         self, caller: Caller, upstream: Upstream
     ) -> None:
         stream = caller.chat_model.stream(asking(upstream.echo))
+        await asyncio.sleep(0.05)
         assert upstream.count == 0
         assert (await anext(stream)) is not None
         assert upstream.count == 1

@@ -9,14 +9,15 @@ import pytest
 from tollkeeper.contracts.chat_calls import added_up, closed, next_of, within
 from tollkeeper.contracts.chat_wire_suite import IMPATIENT, Caller, ChatWireSuite, asking
 from tollkeeper.contracts.chat_wire_upstream import Spoken, Upstream
-from tollkeeper.domain.completions import Delta, FinishReason
+from tollkeeper.domain.completions import Delta
 from tollkeeper.domain.errors import TollkeeperError
 
-TEXT = Spoken(text=("alpha ", "beta ", "gamma ", "delta"))
-CHUNKS = 10_000
+TEXT = Spoken(text=("alpha ", "beta ", "gamma ", "omega"))
+TEN_THOUSAND = 10_000
+THOUSAND = 1_000
 PATIENCE = 40 * IMPATIENT
-_MOST_BYTES = 24_000_000
-"""What 9,000 chunks of some 300 bytes may take at most, on both ends of the connection."""
+_KEPT_AT_MOST = 1_200_000
+"""Bytes: what may lie in buffers on both ends, and less than two thousand events take."""
 
 
 class ChatWireStreams(ChatWireSuite):
@@ -25,7 +26,8 @@ class ChatWireStreams(ChatWireSuite):
     async def test_pieces_are_given_when_they_come(
         self, caller: Caller, upstream: Upstream
     ) -> None:
-        model = upstream.play("breaks", TEXT, ending="stall", k=upstream.events(TEXT) - 3)
+        k = next(k for k in range(99) if upstream.text_within(TEXT, k).endswith("gamma "))
+        model = upstream.play("breaks", TEXT, ending="stall", k=k)
         stream = caller.chat_model.stream(asking(model))
         said = ""
         while not said.endswith("gamma "):
@@ -65,39 +67,38 @@ class ChatWireStreams(ChatWireSuite):
             assert getattr(streamed, name) == getattr(whole, name), name
         assert streamed.thoughts == whole.thoughts
 
-    async def test_ten_thousand_chunks_are_read_in_bounded_memory(
-        self, caller: Caller, upstream: Upstream, chunks: int
+    async def test_ten_thousand_chunks_are_read(self, caller: Caller, upstream: Upstream) -> None:
+        pieces = tuple(f"{number} " for number in range(TEN_THOUSAND))
+        spoken = Spoken(text=pieces)
+        answer = await caller.ask(asking(upstream.play("answered", spoken)), streamed=True)
+        same = answer.text == "".join(pieces)
+        assert same, f"{len(answer.text)} characters came"
+        assert answer.usage == upstream.heard(spoken).usage
+
+    async def test_a_thousand_events_in_one_packet_are_read(
+        self, caller: Caller, upstream: Upstream
     ) -> None:
-        pieces = tuple(f"{number} " for number in range(chunks))
-        model = upstream.play("answered", Spoken(text=pieces))
-        stream = caller.chat_model.stream(asking(model))
-        said, last = 0, Delta()
-        for _ in range(chunks // 10):
-            said += len((await anext(stream)).text)
+        pieces = tuple(f"{number} " for number in range(THOUSAND))
+        model = upstream.play("one_packet", Spoken(text=pieces))
+        deltas = await caller.deltas(asking(model))
+        assert [delta.text for delta in deltas if delta.text] == list(pieces)
+
+    async def test_a_long_stream_is_not_kept_in_memory(
+        self, caller: Caller, upstream: Upstream
+    ) -> None:
+        pieces = tuple(f"{number} " for number in range(3 * THOUSAND))
+        stream = caller.chat_model.stream(asking(upstream.play("answered", Spoken(text=pieces))))
+        for _ in range(THOUSAND // 2):  # whatever is loaded at first is loaded now
+            await anext(stream)
         tracemalloc.start(1)
         try:
-            async for last in stream:
-                said += len(last.text)
-            _, peak = tracemalloc.get_traced_memory()
+            for _ in range(2 * THOUSAND):
+                await anext(stream)
+            kept, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        assert said == sum(map(len, pieces))
-        assert last.usage == upstream.heard(Spoken(text=pieces)).usage
-        assert peak < _MOST_BYTES
-
-    @pytest.fixture
-    def chunks(self) -> int:
-        """Say how many pieces a long stream has."""
-        return CHUNKS
-
-    async def test_ten_thousand_chunks_in_one_packet_are_read(
-        self, caller: Caller, upstream: Upstream, chunks: int
-    ) -> None:
-        pieces = tuple(f"{number} " for number in range(chunks))
-        model = upstream.play("one_packet", Spoken(text=pieces))
-        answer = await caller.ask(asking(model), streamed=True)
-        assert answer.text == "".join(pieces)
-        assert answer.finish_reason is FinishReason.STOP
+        await closed(stream)
+        assert kept < _KEPT_AT_MOST
 
     async def test_a_steady_stream_may_last_longer_than_its_idle_timeout(
         self, impatient: Caller, upstream: Upstream

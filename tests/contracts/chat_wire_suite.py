@@ -6,7 +6,7 @@ import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,10 +24,11 @@ from tollkeeper.ports.chat_model import ChatModel
 
 KEY = "wire-contract-key-that-nobody-sees"
 ANOTHER_KEY = "wire-contract-key-of-another-tenant"
-IMPATIENT = timedelta(seconds=0.25)
+IMPATIENT = timedelta(seconds=0.2)
 _HANGS = 30.0
 BOTH = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 Opened = Callable[..., Awaitable[ChatModel]]
+T = TypeVar("T")
 
 
 def asking(model: str, text: str = "one two three", **more: Any) -> ChatRequest:
@@ -94,7 +95,7 @@ class Caller:
         return broken
 
 
-async def _within(work: Awaitable[Any]) -> Any:
+async def _within(work: Awaitable[T]) -> T:
     # The adapters' own time limits raise an error of the domain long before this.
     async with asyncio.timeout(_HANGS):
         return await work
@@ -164,8 +165,10 @@ class ChatWireSuite(Contract):
         return Caller(chat_model, upstream.secret_words)
 
     @pytest.fixture
-    async def impatient(self, opened: Opened, upstream: Upstream) -> Caller:
-        """Ask one that waits a quarter of a second."""
+    async def impatient(self, caller: Caller, opened: Opened, upstream: Upstream) -> Caller:
+        """Ask one that waits a fifth of a second."""
+        # An SDK that is loaded with the first call is loaded now.
+        await caller.ask(asking(upstream.echo), streamed=True)
         return Caller(await opened(patience=IMPATIENT), upstream.secret_words)
 
     @pytest.fixture

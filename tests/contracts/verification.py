@@ -7,17 +7,19 @@ as lines of JSON on the standard output that pytest was started with, and nothin
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
-from typing import Any, TextIO
+from typing import Any
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 
-from tollkeeper.domain.secret import Secret
+from tollkeeper.contracts.verification_report import OF_THE_STORE, RUN, Run, Teller
 from tollkeeper.infra.lazy import Lazy
 from tollkeeper.infra.registry import make_adapter
+from tollkeeper.ports.attempt_log import AttemptLog
 from tollkeeper.ports.audit_log import AuditLog
 from tollkeeper.ports.key_store import KeyStore
 from tollkeeper.ports.ledger import Ledger
@@ -26,98 +28,15 @@ from tollkeeper.ports.store import Store
 from tollkeeper.ports.usage_log import UsageLog
 
 VARIABLE = "TOLLKEEPER_TEST_VERIFY"
-OF_THE_STORE = ("ledger", "key_store", "usage_log", "plan_store", "audit_log")
 LONGEST_WAIT = timedelta(seconds=5)
 """How long a test may really wait for an adapter whose clock is not ours."""
-
-
-class Run:
-    """What to run, and where to tell about it."""
-
-    def __init__(self, wanted: dict[str, Any], channel: TextIO) -> None:
-        self.port: str = wanted["port"]
-        self.url: str = wanted["url"]
-        self.model: str = wanted["model"]
-        self.api_key = Secret(wanted["api_key"]) if wanted["api_key"] else None
-        self._channel = channel
-
-    @property
-    def adapter_port(self) -> str:
-        """The port that the URL is of: the parts of a store come with the store."""
-        return "store" if self.port in OF_THE_STORE else self.port
-
-    def tell(self, **event: object) -> None:
-        """Send one line."""
-        self._channel.write(json.dumps(event) + "\n")
-        self._channel.flush()
-
-
-_RUN = pytest.StashKey[Run]()
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
     """Take standard output before pytest captures it; whatever else is printed goes to stderr."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    pluginmanager.register(_Teller(Run(json.loads(os.environ[VARIABLE]), channel)))
-
-
-class _Teller:
-    """Tells what happens."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        config.stash[_RUN] = self._run
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self._run.tell(event="broken", reason=_reason(report))
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._run.tell(event="begin", tests=len(session.items))
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        suite, test = _names(nodeid)
-        self._run.tell(event="start", suite=suite, test=test)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        # A test that ran is told of when it ran; one that did not, or not to its end, by the
-        # step that failed or skipped it.
-        if report.when == "call" or not report.passed:
-            suite, test = _names(report.nodeid)
-            self._run.tell(
-                event="test",
-                suite=suite,
-                test=test,
-                outcome=report.outcome,
-                seconds=round(report.duration, 4),
-                reason="" if report.passed else _reason(report),
-            )
-
-    def pytest_sessionfinish(self) -> None:
-        self._run.tell(event="end")
-
-
-def _names(nodeid: str) -> tuple[str, str]:
-    _, _, names = nodeid.partition("::")
-    suite, _, test = names.partition("::")
-    return suite, test
-
-
-def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
-    """Say on one line why a test did not pass."""
-    shown: Any = report.longrepr
-    if isinstance(shown, tuple):  # where and why it was skipped
-        lines = [str(shown[2])]
-    elif hasattr(shown, "reprcrash"):
-        lines = shown.reprcrash.message.splitlines()[:2]
-    else:  # pytest's own text, with the error at its end
-        lines = str(shown or "").splitlines()[-1:]
-    # "AssertionError: it should" and "assert 1 == 2" say more together.
-    said = [line.removeprefix("E ").strip() for line in lines]
-    return " · ".join(filter(None, said))[:300] or "no reason was given"
+    pluginmanager.register(Teller(Run(json.loads(os.environ[VARIABLE]), channel)))
 
 
 def suites_of(port: str) -> dict[str, type]:
@@ -134,7 +53,7 @@ def suites_of(port: str) -> dict[str, type]:
 @pytest.fixture
 def verified(pytestconfig: pytest.Config) -> Run:
     """Say what is verified."""
-    return pytestconfig.stash[_RUN]
+    return pytestconfig.stash[RUN]
 
 
 class WatchedClock:
@@ -192,11 +111,12 @@ def make(verified: Run, clock: WatchedClock) -> Callable[[], Any]:
         "cache": {"clock": clock},
         "rate_limiter": {"clock": clock},
         "telemetry": {"clock": clock, "identifiers": identifiers},
-        "chat_model": {"api_key": verified.api_key},
+        "chat_model": {"api_key": verified.api_key, "provider": verified.provider},
+        "embedder": {"api_key": verified.api_key, "provider": verified.provider},
         "transcriber": {"api_key": verified.api_key},
     }
     port = verified.adapter_port
-    return lambda: make_adapter(port, verified.url, **context[port])
+    return lambda: make_adapter(port, verified.url, **context.get(port, {}))
 
 
 @asynccontextmanager
@@ -216,7 +136,15 @@ class _AnotherChatModel:
             yield made
 
 
-_INSTEAD: dict[str, type] = {"chat_model": _AnotherChatModel}
+class _AnotherEmbedder:
+    @pytest.fixture
+    async def another_embedder(self, make: Callable[[], Any]) -> AsyncIterator[Any]:
+        """Open a second adapter, in the place of the suite's own fixture."""
+        async with _opened(make) as made:
+            yield made
+
+
+_INSTEAD: dict[str, type] = {"chat_model": _AnotherChatModel, "embedder": _AnotherEmbedder}
 
 
 @pytest.fixture
@@ -263,6 +191,12 @@ def audit_log(store: Store) -> AuditLog:
 
 
 @pytest.fixture
+def attempt_log(store: Store) -> AttemptLog:
+    """A part of the store."""
+    return store.attempt_log
+
+
+@pytest.fixture
 def model(verified: Run) -> str:
     """Name the model to call."""
     return verified.model
@@ -276,8 +210,25 @@ def _adapter_itself(port: str) -> Any:
     return itself
 
 
+def _opened_elsewhere(port: str) -> Any:
+    """Open an adapter whose tests have no loop in the loop of another thread."""
+
+    @pytest.fixture(name=port)
+    def itself(make: Callable[[], Any]) -> Iterator[Any]:
+        with (
+            start_blocking_portal() as portal,
+            portal.wrap_async_context_manager(_opened(make)) as made,
+        ):
+            yield made
+
+    return itself
+
+
 cache = _adapter_itself("cache")
 rate_limiter = _adapter_itself("rate_limiter")
 telemetry = _adapter_itself("telemetry")
 chat_model = _adapter_itself("chat_model")
+embedder = _adapter_itself("embedder")
 transcriber = _adapter_itself("transcriber")
+token_counter = _opened_elsewhere("token_counter")
+schema_validator = _opened_elsewhere("schema_validator")

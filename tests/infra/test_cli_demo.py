@@ -100,15 +100,19 @@ def test_each_line_that_init_comments_out_is_right_when_it_is_not(cli: Cli) -> N
     cli.here("init")
     path = cli.folder / "tollkeeper.toml"
     lines = path.read_text().splitlines()
-    setting = re.compile(r"# (\[[a-z_.]+\]|[a-z_]+ = .+)$")
+    setting = re.compile(r"# (\[[a-z_.]+\]|[a-z_]+ = .+|\"[a-z/*]+\" = .+)$")
     opened = [m[1] if (m := setting.match(line)) else line for line in lines]
     assert len([line for line in opened if line not in lines]) >= 10
     path.write_text("\n".join(opened))
     (cli.folder / "prices.toml").write_text("")
-    environ = {"TOLLKEEPER_KEY_PEPPER": PEPPER, "OLD_PEPPER": PEPPER[::-1], "OPENAI_API_KEY": "k"}
+    (cli.folder / "models.toml").write_text("")
+    environ = {"TOLLKEEPER_KEY_PEPPER": PEPPER, "OLD_PEPPER": PEPPER[::-1]}
+    environ |= {"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}
     settings = Settings.load(environment="production", file=path, environ=environ)
-    assert set(settings.chat_models) == {"offline", "openai", "local"}
-    assert set(settings.api_keys) == {"openai"}
+    assert set(settings.chat_models) == {"offline", "openai", "anthropic", "local", "mistral"}
+    assert set(settings.api_keys) == {"openai", "anthropic"}
+    assert settings.fallbacks["openai/*"] == ("anthropic/claude-sonnet-4-5",)
+    assert settings.response_ttl is not None
     assert settings.default_price is not None
     assert len(settings.retired_key_peppers) == 1
 

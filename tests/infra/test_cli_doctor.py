@@ -71,8 +71,9 @@ def test_embedded_default_is_well(cli: Cli) -> None:
     assert document["python"].startswith("3.")
     parts = {part["part"]: part for part in document["parts"]}
     assert set(parts) == {
-        *("store", "cache", "rate_limiter", "telemetry", "chat_model offline"),
-        *("transcriber pocketsphinx", "price book", "key pepper"),
+        *("store", "cache", "rate_limiter", "telemetry", "schema_validator"),
+        *("chat_model offline", "embedder offline", "transcriber pocketsphinx"),
+        *("price book", "catalogue", "key pepper"),
     }
     assert parts["store"]["status"] == "reachable"
     assert parts["store"]["latency_ms"] >= 0
@@ -117,11 +118,13 @@ def test_missing_package_is_named_with_its_extra(cli: Cli) -> None:
     (cli.folder / "tollkeeper.toml").write_text(
         '[local.chat_models]\nmine = "openai+http://127.0.0.1:9/v1"\n'
     )
-    ran = cli.process("doctor", "--json", PYTHONPATH=without(cli.folder, "aiohttp", "pocketsphinx"))
+    packages = ("aiohttp", "jsonschema", "pocketsphinx")
+    ran = cli.process("doctor", "--json", PYTHONPATH=without(cli.folder, *packages))
     assert ran.code == 1
     parts = {part["part"]: part for part in ran.json()["parts"]}
     assert "pip install 'tollkeeper[openai]'" in parts["chat_model mine"]["says"]
     assert "pip install 'tollkeeper[pocketsphinx]'" in parts["transcriber pocketsphinx"]["says"]
+    assert "pip install 'tollkeeper[jsonschema]'" in parts["schema_validator"]["says"]
     assert parts["store"]["status"] == "reachable"
 
 
@@ -162,3 +165,65 @@ def test_doctor_makes_no_pepper(cli: Cli) -> None:
     settings(cli)
     cli.here("doctor")
     assert not (cli.folder / "tollkeeper.pepper").exists()
+
+
+CALLS = """
+secret_source = "env://MINE_"
+token_counter = "bpe-openai://"
+[local.chat_models]
+offline = "offline://"
+groq = "openai+http://127.0.0.1:9/v1"
+[local.key_pools]
+groq = [{ key = "secret:ONE", weight = 3, label = "one" }, { key = "secret:TWO", label = "two" }]
+offline = ["sk-first-of-two", "sk-second-of-two"]
+[local.fallbacks]
+"offline/slow" = ["offline/echo"]
+"offline/*" = ["offline/echo", "openai/gpt-4o", "groq/never-heard-of", "echo"]
+"""
+
+
+def test_what_calls_go_by_is_checked(cli: Cli) -> None:
+    settings(cli, CALLS)
+    ran = cli.here("doctor", "--json", MINE_ONE="sk-secret-one")
+    parts = {part["part"]: part for part in ran.json()["parts"]}
+    assert parts["secret_source"]["adapter"] == "env://MINE_"
+    assert parts["token_counter"]["status"] != "failed"
+    assert parts["catalogue"]["says"].endswith("providers")
+    pool = parts["key pool offline"]
+    assert (pool["status"], pool["adapter"]) == ("in process", "2 keys")
+    assert pool["says"] == "key-1 50%, key-2 50%"
+    named = parts["key pool groq"]
+    assert named["status"] == "failed"
+    assert named["says"].startswith("two: ")
+    assert "MINE_TWO" in named["says"]
+    assert parts["fallbacks offline/slow"]["says"] == "each has a provider and a price"
+    said = parts["fallbacks offline/*"]["says"]
+    assert "openai/gpt-4o: no provider called openai is in chat_models" in said
+    assert "groq/never-heard-of has no price" in said
+    assert "echo is no model" in said
+    assert "offline/echo" not in said
+    assert "sk-" not in ran.out + ran.err
+    well = cli.here("doctor", "--json", MINE_ONE="sk-one", MINE_TWO="sk-two").json()["parts"]
+    (named,) = (part for part in well if part["part"] == "key pool groq")
+    assert (named["status"], named["says"]) == ("reachable", "one 75%, two 25%")
+
+
+def test_fallback_of_an_alias_is_said_never_to_be_used(cli: Cli) -> None:
+    (cli.folder / "models.toml").write_text(
+        '[[models]]\nid = "offline/echo"\nextends = true\naliases = ["parrot"]\n'
+        '[[models]]\nid = "offline/long"\nextends = true\nenabled = false\n'
+    )
+    settings(
+        cli,
+        'catalogue = "models.toml"\nonly_known_models = true\n'
+        '[local.fallbacks]\nparrot = ["offline/slow"]\n'
+        '"offline/slow" = ["parrot"]\n"offline/echo" = ["offline/long", "offline/long-9"]\n',
+    )
+    parts = {part["part"]: part for part in cli.here("doctor", "--json").json()["parts"]}
+    assert parts["fallbacks parrot"]["says"] == (
+        "parrot is another name of offline/echo; write that, under fallbacks"
+    )
+    assert parts["fallbacks offline/slow"]["status"] == "in process"
+    said = parts["fallbacks offline/echo"]["says"]
+    assert "offline/long is switched off" in said
+    assert "offline/long-9 is not in the catalogue" in said

@@ -119,7 +119,7 @@ def test_store_keeps_the_contracts_of_all_its_parts(cli: Cli) -> None:
     assert document["passed"] == len(document["tests"]) > 150
     assert {test["suite"] for test in document["tests"]} == {
         *("TestLedger", "TestKeyStore", "TestUsageLog", "TestPlanStore", "TestAuditLog"),
-        "TestStore",
+        *("TestAttemptLog", "TestStore"),
     }
 
 
@@ -141,13 +141,16 @@ def test_live_store_is_left_as_it_was_but_for_the_contract_s_accounts(cli: Cli) 
         ("cache", "memory://"),
         ("rate_limiter", "memory://"),
         ("telemetry", "jsonl:///{folder}/spans.jsonl"),
+        ("attempt_log", "memory://"),
         ("chat_model", "offline://"),
+        ("embedder", "offline://"),
+        ("token_counter", "bpe-openai://"),
+        ("schema_validator", "jsonschema://"),
     ],
 )
 def test_each_other_port_can_be_verified(cli: Cli, port: str, url: str) -> None:
     url = url.format(folder=cli.folder)
-    model = MODELS.get(port, "")
-    ran = cli.here("verify", port, url, "--model", model, "--json")
+    ran = cli.here("verify", port, url, "--json")  # each has a model that is usual
     document = ran.json()
     assert ran.code == 0, [t for t in document["tests"] if t["outcome"] != "passed"]
     assert document["passed"] == len(document["tests"]) > 10
@@ -220,6 +223,8 @@ def test_adapter_that_ends_the_process_proves_nothing(cli: Cli, site: str) -> No
         (("store", "sqlite"), "named by a URL"),
         (("cache", "sqlite:///x.db"), "no adapter is called sqlite"),
         (("store", "memory://more"), "memory://"),
+        (("secret_source", "env://"), "cannot be verified live"),
+        (("embedder", "openai+http://127.0.0.1:9/v1"), "--model"),
     ],
 )
 def test_what_cannot_be_verified_is_one_line(

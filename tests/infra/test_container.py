@@ -67,9 +67,7 @@ def test_what_may_be_lent_has_a_provider() -> None:
 def test_a_port_that_may_be_left_out_is_made_when_it_is_named() -> None:
     left_out = make_container(IN_MEMORY)
     assert (left_out.secret_source(), left_out.token_counter()) == (None, None)
-    named = make_container(
-        evolve(IN_MEMORY, secret_source="env://", token_counter="bpe-openai://")
-    )
+    named = make_container(evolve(IN_MEMORY, secret_source="env://", token_counter="bpe-openai://"))
     assert type(named.secret_source()).__name__ == "EnvironmentSecretSource"
     assert type(named.token_counter()).__name__ == "BpeOpenaiTokenCounter"
     assert named.secret_source() is named.secret_source()

@@ -14,11 +14,15 @@ import pytest
 import tollkeeper
 from tests.documents import PAGES, ROOT, Block, anchors, blocks, links, prose, ticked
 from tollkeeper import Money, Principal, Settings, open_tollkeeper
+from tollkeeper.infra.catalogue import load_catalogue
 from tollkeeper.infra.price_book import load_price_book
 
 DOCS = ROOT / "docs"
 PYTHON = [block for page in PAGES for block in blocks(page, "python")]
-PAGES_WITH_A_FACADE = ("README.md", "docs/money.md", "docs/errors.md", "docs/transcription.md")
+PAGES_WITH_A_FACADE = (
+    *("README.md", "docs/money.md", "docs/errors.md", "docs/transcription.md"),
+    *("docs/completions.md", "docs/models.md", "docs/resilience.md"),
+)
 """Their examples run where ``tk`` is open, unless they open it themselves."""
 TOML = [block for page in PAGES for block in blocks(page, "toml")]
 
@@ -63,7 +67,8 @@ async def test_examples_of_a_page_run_in_order_in_an_open_facade(page: str, tmp_
     examples = [block for block in PYTHON if block.page == ROOT / page]
     with contextlib.chdir(tmp_path):
         async with open_tollkeeper(Settings(store="memory://")) as tk:
-            principal = Principal(account="acme", scopes={"chat:complete", "audio:transcribe"})
+            scopes = {"chat:complete", "embeddings:create", "audio:transcribe"}
+            principal = Principal(account="acme", scopes=scopes)
             await tk.grant_credit(
                 account="acme", amount=Money.of("5.00", "USD"), idempotency_key="welcome"
             )
@@ -104,6 +109,18 @@ def test_price_books_load(tmp_path: Path) -> None:
     file = tmp_path / "prices.toml"
     file.write_text(book.text, "utf-8")
     assert load_price_book(str(file)).version.endswith("2026-11-22")
+
+
+def test_catalogues_load(tmp_path: Path) -> None:
+    (block,) = [block for block in TOML if "[[models]]" in block.text]
+    file = tmp_path / "models.toml"
+    file.write_text(block.text, "utf-8")
+    catalogue = load_catalogue(str(file))
+    writer, gpt_4o = catalogue.card("writer"), catalogue.card("openai/gpt-4o")
+    assert writer is not None
+    assert writer.id == "house/writer-2"
+    assert gpt_4o is not None
+    assert not gpt_4o.enabled
 
 
 def test_decisions_have_their_three_parts_and_are_listed() -> None:

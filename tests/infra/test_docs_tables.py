@@ -10,16 +10,22 @@ import typer.main
 
 from tests.documents import ROOT, table, ticked
 from tollkeeper import Settings
+from tollkeeper.adapters.openai.dialects import DIALECTS
+from tollkeeper.application.chat_options import ChatOptions
 from tollkeeper.domain import errors
+from tollkeeper.domain.catalogue import Capability
+from tollkeeper.domain.completions import Completion
 from tollkeeper.domain.meters import Meter
 from tollkeeper.infra.cli import exits
 from tollkeeper.infra.cli.app import app
 from tollkeeper.infra.registry import BUILT_IN
+from tollkeeper.infra.settings import KNOWN_EMBEDDERS, KNOWN_PROVIDERS
 from tollkeeper.infra.settings_file import NOT_SETTINGS
 
 DOCS = ROOT / "docs"
 SETTINGS_PAGE, ERRORS_PAGE = DOCS / "settings.md", DOCS / "errors.md"
-COMMANDS_PAGE = DOCS / "command-line.md"
+COMMANDS_PAGE, MODELS_PAGE = DOCS / "command-line.md", DOCS / "models.md"
+COMPLETIONS_PAGE, RESILIENCE_PAGE = DOCS / "completions.md", DOCS / "resilience.md"
 SOURCES = [
     path
     for folder in ("domain", "ports", "application", "adapters", "infra")
@@ -55,18 +61,22 @@ def test_every_meter_is_on_the_page_of_settings() -> None:
     assert [meter for meter in Meter if f"`{meter}`" not in text] == []
 
 
-SCHEMES = re.compile(r"`([a-z+]+)://[^`]*`")
+SCHEMES = re.compile(r"`([a-z+-]+)://[^`]*`")
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/settings.md"])
 def test_every_scheme_is_in_the_tables_of_adapters(page: str) -> None:
     names = {
         "ChatModel": "chat_model",
+        "Embedder": "embedder",
         "Transcriber": "transcriber",
         "Store": "store",
         "Cache": "cache",
         "RateLimiter": "rate_limiter",
         "Telemetry": "telemetry",
+        "SecretSource": "secret_source",
+        "TokenCounter": "token_counter",
+        "SchemaValidator": "schema_validator",
     }
     found: dict[str, set[str]] = {}
     for row in table(ROOT / page, "port"):
@@ -74,6 +84,37 @@ def test_every_scheme_is_in_the_tables_of_adapters(page: str) -> None:
         cells = " ".join(cell for column, cell in row.items() if column != "port")
         found.setdefault(port, set()).update(SCHEMES.findall(cells))
     assert found == {port: set(schemes) for port, schemes in BUILT_IN.items()}
+
+
+def test_the_known_providers_are_on_the_page_of_models() -> None:
+    rows = {ticked(row["provider"])[0]: row for row in table(MODELS_PAGE, "provider")}
+    assert {name: ticked(row["where it is"])[0] for name, row in rows.items()} == KNOWN_PROVIDERS
+    assert {name for name, row in rows.items() if row["embeds too"]} == {*KNOWN_EMBEDDERS}
+
+
+def test_the_dialects_are_on_the_page_of_models_with_what_they_refuse() -> None:
+    rows = {ticked(row["dialect"])[0]: row for row in table(MODELS_PAGE, "dialect")}
+    assert {name: {*ticked(row["refuses"])} for name, row in rows.items()} == {
+        name: {*dialect.quirks.unsupported} for name, dialect in DIALECTS.items()
+    }
+    text = MODELS_PAGE.read_text("utf-8")
+    assert [name for name in Capability if f"`{name}`" not in text] == []
+
+
+def test_every_option_of_a_completion_is_on_its_page() -> None:
+    rows = {name for row in table(COMPLETIONS_PAGE, "argument") for name in ticked(row["argument"])}
+    assert rows == {*ChatOptions.__annotations__}
+    fields = {name for row in table(COMPLETIONS_PAGE, "field") for name in ticked(row["field"])}
+    assert fields == {field.name for field in attrs.fields(Completion)}
+
+
+def test_the_settings_of_resilience_are_as_on_the_page_of_settings() -> None:
+    (pages, other) = (table(SETTINGS_PAGE, "setting"), table(RESILIENCE_PAGE, "setting"))
+    defaults = {ticked(row["setting"])[0]: row["default"] for row in pages}
+    for row in other:
+        names, values = ticked(row["setting"]), row["default"].split(", ")
+        for name, value in zip(names, values * len(names), strict=False):
+            assert defaults[name] == value, name
 
 
 def _classes() -> dict[str, type[errors.TollkeeperError]]:
@@ -105,8 +146,8 @@ def test_every_code_of_an_error_is_on_the_page() -> None:
     listed = {code for row in table(ERRORS_PAGE, "codes") for code in ticked(row["codes"])}
     listed |= {ticked(row["code"])[0] for row in table(ERRORS_PAGE, "class")}
     assert written - listed == set()
-    made_of_states = {"key_revoked", "key_expired"}
-    assert listed - written - {c.default_code for c in _classes().values()} == made_of_states
+    put_together = {"key_revoked", "key_expired", "max_tokens_over_plan", "max_tokens_over_model"}
+    assert listed - written - {c.default_code for c in _classes().values()} == put_together
 
 
 def _commands(command: Any, path: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -4,11 +4,12 @@ import inspect
 import subprocess
 import sys
 from importlib import import_module
+from typing import get_args
 
 import pytest
 
 import tollkeeper
-from tollkeeper.domain import errors
+from tollkeeper.domain import errors, messages
 
 
 @pytest.mark.parametrize("name", tollkeeper.__all__)
@@ -35,7 +36,15 @@ def test_every_error_that_a_request_can_get_is_public() -> None:
 
 def test_what_the_use_cases_return_is_public() -> None:
     returned = {"Balance", "Completion", "Entry", "IssuedKey", "Receipt", "UsageReport"}
-    assert returned | {"Provenance"} <= {*tollkeeper.__all__}
+    returned |= {"Attempt", "Catalogue", "Credential", "Embeddings", "ToolRun"}
+    parts_of_them = {"Billed", "ModelCard", "Outcome", "Provenance", "RunEnd", "Settlement"}
+    assert returned | parts_of_them <= {*tollkeeper.__all__}
+
+
+def test_everything_that_a_request_is_made_of_is_public() -> None:
+    parts = {cls.__name__ for cls in get_args(messages.Part)}
+    options = {"Credential", "JsonSchema", "PromptCache", "Tool", "ToolFunction"}
+    assert parts | options <= {*tollkeeper.__all__}
 
 
 def test_an_unknown_name_is_an_error_that_names_it() -> None:

@@ -11,7 +11,9 @@ import pytest
 from attrs import evolve
 from rich.console import Console
 
-from benchmarks import imports, report, runner, suite, upstream
+from benchmarks import imports, rendered, report, runner, suite, upstream
+from benchmarks.asking import see
+from benchmarks.asking_us import BareAiohttp
 from benchmarks.contender import Arena, Entry
 from benchmarks.measure import Round, run_round, summarise
 from benchmarks.metered import HomeMade
@@ -43,11 +45,12 @@ async def test_a_contender_keeps_its_sums(
     benchmark = suite.benchmark(benchmark_name)
     contender = benchmark.entry(entry_name).make()
     await contender.open(Arena(tmp_path, server))
-    for case in benchmark.cases:
+    work = dict.fromkeys((min(case.callers, 8), case.mode, case.run_in) for case in benchmark.cases)
+    for callers, mode, run_in in work:
         done = await run_round(
-            contender, callers=min(case.callers, 8), mode=case.mode, seconds=TINY.seconds
+            contender, callers=callers, mode=mode, seconds=TINY.seconds, run_in=run_in
         )
-        assert done.operations >= len(done.latencies) >= min(case.callers, 8)
+        assert done.operations >= len(done.latencies) >= callers
     await contender.check()
     await contender.close()
 
@@ -58,6 +61,21 @@ async def test_a_contender_whose_sums_are_wrong_is_found_out(tmp_path: Path) -> 
     await contender.call("")
     await contender.check()
     contender._db.execute("UPDATE credits SET nanos = nanos + 1")
+    with pytest.raises(AssertionError):
+        await contender.check()
+    await contender.close()
+
+
+async def test_an_answer_that_is_not_as_it_should_be_is_found_out(server: str) -> None:
+    contender = BareAiohttp()
+    await contender.open(Arena(Path(), server))
+    assert await contender.call("stream-22") == 1
+    with pytest.raises(AssertionError):
+        see("another text", (rendered.INPUT_TOKENS, 22), 22)
+    with pytest.raises(AssertionError):
+        see(rendered.text(22), (rendered.INPUT_TOKENS, 23), 22)
+    await contender.check()
+    contender.calls += 1
     with pytest.raises(AssertionError):
         await contender.check()
     await contender.close()
@@ -82,7 +100,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> runner.Table:
     )
     told: list[str] = []
     table = runner.run(benchmark, TINY, folder=tmp_path_factory.mktemp("rating"), tick=told.append)
-    assert len(told) == runner.steps(RATING, TINY) + 1
+    assert len(told) == runner.steps(RATING, TINY) + 1  # the unknown one's opening
     return table
 
 
@@ -126,6 +144,45 @@ def test_a_ratio_compares_the_same_round() -> None:
     found = summarise(rounds(2.0, 2.0, 20.0), rounds(1.0, 1.0, 10.0))
     assert (found.cpu_ratio, found.rate_ratio) == (2.0, 0.5)
     assert found.p99 is None
+    assert found.cpu_more == 1.0
+
+    sat_out = summarise(rounds(2.0), rounds(1.0, 5.0, 10.0))
+    assert (sat_out.cpu_ratio, sat_out.cpu_more) == (2.0, 1.0)
+
+
+def test_a_line_is_compared_with_the_one_that_it_stands_beside(tmp_path: Path) -> None:
+    ours, *others = RATING.entries
+    benchmark = evolve(
+        RATING,
+        entries=(ours, *(evolve(entry, beside=others[0].name) for entry in others)),
+        cases=tuple(evolve(case, parts=100) for case in RATING.cases),
+        differs=True,
+    )
+    table = runner.run(benchmark, TINY, folder=tmp_path, tick=lambda text: None)
+    ratios = [line.summary.cpu_ratio for line in table.lines if line.summary is not None]
+    assert ratios[:2] == [1.0, 1.0]
+    assert ratios[2] != 1.0
+    shown = io.StringIO()
+    report.show(table, Console(file=shown, width=160))
+    assert "CPU more" in shown.getvalue()
+    assert "a chunk" in shown.getvalue()
+
+
+def test_who_has_used_its_time_several_times_over_sits_the_rest_out(tmp_path: Path) -> None:
+    """Rounds that overran were long: they need not be many."""
+    plan = Plan(rounds=6, seconds=1e-9)
+    [*lines] = runner.run(RATING, plan, folder=tmp_path, tick=lambda text: None).lines
+    for line in lines:
+        assert line.summary is not None
+        assert line.summary.samples == 1
+
+
+def test_differences_are_written_with_their_sign() -> None:
+    assert [report.signed(seconds) for seconds in (0.0, 1.5e-6, -0.002)] == [
+        "",
+        "+1.50 µs",
+        "-2.00 ms",
+    ]
 
 
 def test_the_command_prints_json_and_names_what_it_does_not_know(tmp_path: Path) -> None:

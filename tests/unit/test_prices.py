@@ -264,3 +264,20 @@ def test_prices_end_after_they_begin_and_know_their_time_zone() -> None:
         listed(until=FEB.replace(tzinfo=None))
     elsewhere = timezone(timedelta(hours=9))
     assert listed(since=JAN.astimezone(elsewhere)).covers(JAN)
+
+
+def test_a_pool_that_a_call_cannot_use_is_not_held_for() -> None:
+    prices = ModelPrices(
+        model="anthropic/m",
+        effective_from=datetime(2026, 1, 1, tzinfo=UTC),
+        prices={
+            Meter.INPUT_TOKENS: Price(Money.of("1", "USD"), 1),
+            Meter.CACHE_WRITE_TOKENS: Price(Money.of("2", "USD"), 1),
+        },
+    )
+    bounds = {Meter.INPUT_TOKENS: 10}
+    assert prices.worst_case(bounds) == Money.of("20", "USD")
+    never = frozenset({Meter.CACHE_WRITE_TOKENS, Meter.CACHE_WRITE_1H_TOKENS})
+    assert prices.worst_case(bounds, never=never) == Money.of("10", "USD")
+    only_short = frozenset({Meter.CACHE_WRITE_1H_TOKENS})
+    assert prices.worst_case(bounds, never=only_short) == Money.of("20", "USD")

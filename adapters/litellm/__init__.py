@@ -1,0 +1,1 @@
+"""Every provider that litellm translates: its translation, our own transport."""
