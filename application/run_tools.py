@@ -99,6 +99,8 @@ class RunTools:
         if options.get("tools"):
             raise InvalidRequest("give the tools as functions", code="invalid_tool")
         key, most_cost = options.pop("idempotency_key", None), options.pop("most_cost", None)
+        if not isinstance(messages, Sequence):
+            raise InvalidRequest("messages are a list", code="invalid_message")
         said, steps = list(messages), list[Completion]()
         charged: Money | None = None
         places = asyncio.Semaphore(at_once)

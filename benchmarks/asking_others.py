@@ -111,7 +111,7 @@ class Litellm(_OpenaiShaped):
         self.library = library
 
     async def close(self) -> None:
-        pass
+        await self.library.close_litellm_async_clients()
 
     async def create(self, **options: Any) -> Any:
         return await self.library.acompletion(

@@ -176,7 +176,8 @@ def _api_key_faults(settings: "Settings") -> Iterator[str]:
             yield f"key_pools.{name}: no provider of that name is in chat_models"
         if name in settings.api_keys:
             yield f"key_pools.{name}: the provider has a key in api_keys too; choose one of them"
-        if any(_is_blank(key.secret) for key in keys if getattr(key, "secret", None) is not None):
+        secrets = [getattr(key, "secret", None) for key in keys]
+        if any(_is_blank(secret) for secret in secrets if secret is not None):
             yield f"key_pools.{name}: a key is empty or holds blanks"
         labels = [getattr(key, "label", "") for key in keys]
         if not keys or len(set(labels)) < len(labels):

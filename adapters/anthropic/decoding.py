@@ -85,7 +85,6 @@ def decode_completion(body: bytes, *, warnings: tuple[str, ...] = ()) -> Complet
         text="".join(block.text or "" for block in message.content if block.type == "text"),
         tool_calls=_calls(message.content),
         reasoning="".join(thought.text for thought in thoughts),
-        refusal=refusal_of(message),
         finish_reason=finish_of(message.stop_reason),
         usage=pools_of(usage),
         model=message.model or "",
@@ -104,16 +103,12 @@ def finish_of(reason: str) -> FinishReason:
     return FINISH_REASONS.get(reason, FinishReason.OTHER)
 
 
-def refusal_of(ending: Ending) -> str:
-    """Return how the provider explains that it refuses; empty if it does not."""
-    if ending.stop_reason != "refusal" or ending.stop_details is None:
-        return ""
-    explanation = ending.stop_details.get("explanation")
-    return explanation if isinstance(explanation, str) else ""
-
-
 def ending_extras(ending: Ending) -> dict[str, Any]:
-    """Return what is said with the reason, by its own names; an unknown reason is kept too."""
+    """Return what is said with the reason, by its own names; an unknown reason is kept too.
+
+    How the provider explains a refusal is its own text on its policy, and not what the model
+    said: it stands here (``stop_details``), lest the next request put it into the model's mouth.
+    """
     found: dict[str, Any] = {
         name: getattr(ending, name)
         for name in ("stop_sequence", "stop_details", "container")

@@ -19,7 +19,6 @@ from tollkeeper.adapters.anthropic.decoding import (
     finish_of,
     is_thought,
     named,
-    refusal_of,
     thought_of,
 )
 from tollkeeper.adapters.anthropic.faults import corrupt, fault_of, provider_error
@@ -210,6 +209,5 @@ class StreamDecoder:
         self._finished = True
         return Delta(
             finish_reason=finish_of(ending.stop_reason),
-            refusal=refusal_of(ending),
             extras=ending_extras(ending),
         )

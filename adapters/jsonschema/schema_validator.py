@@ -1,8 +1,8 @@
 """Documents checked by the jsonschema package."""
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from functools import lru_cache
+from importlib.metadata import version
 from typing import Any, Self
 
 from tollkeeper.domain.errors import ConfigurationError, InvalidRequest

@@ -31,9 +31,6 @@ class LineSplitter:
         Raises:
             CorruptResponse: a line is too long, or no UTF-8; all lines before it were yielded.
         """
-        if self._first and piece:
-            piece = piece.removeprefix(_BOM)
-            self._first = False
         if self._after_cr and piece:
             self._after_cr = False
             piece = piece.removeprefix(b"\n")
@@ -62,6 +59,9 @@ class LineSplitter:
         line = b"".join(self._open)
         self._open.clear()
         self._size = 0
+        if self._first:
+            line = line.removeprefix(_BOM)
+            self._first = False
         try:
             return line.decode()
         except UnicodeDecodeError:

@@ -23,6 +23,7 @@ from tollkeeper.adapters.litellm.unlogged import Unlogged
 from tollkeeper.adapters.litellm.writing import Writer
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.errors import ConfigurationError, TollkeeperError
+from tollkeeper.domain.quirks import Quirks, adapt
 from tollkeeper.domain.secret import Secret
 
 
@@ -46,13 +47,24 @@ class Translation:
     def _rehearse(self) -> None:
         """Go through one call, so that litellm imports now what it needs for it.
 
-        With a real one it would do so in the midst of a stream, where nothing can be undone.
+        With a real one it would do so in the midst of a stream, where nothing can be undone. A
+        provider with a stream of its own may not follow; what all streams are made of is read
+        by the common way too.
         """
-        with quietly(f"{self.provider} rehearsal"), suppress(Exception):
-            outgoing = self.prepare(REHEARSAL, key=Secret("rehearsal"), stream=True)
-            chunks = self.chunks(outgoing, recited(SCORES[self.style.route]))
-            for _ in range(4):
-                run_at_once(self.next_chunk(chunks))
+        with quietly(f"{self.provider} rehearsal"):
+            common: Any = load("litellm.llms.openai.chat.gpt_transformation")
+            self._recite(
+                common.OpenAIChatCompletionStreamingHandler(
+                    recited(SCORES["common"]), sync_stream=False
+                ).__aiter__()
+            )
+            with suppress(TollkeeperError):
+                outgoing = self.prepare(REHEARSAL, key=Secret("rehearsal"), stream=True)
+                self._recite(self.chunks(outgoing, recited(SCORES[self.style.route])))
+
+    def _recite(self, chunks: AsyncIterator[Any]) -> None:
+        for _ in range(4):
+            run_at_once(self.next_chunk(chunks))
 
     def prepare(self, request: ChatRequest, *, key: Secret, stream: bool) -> Outgoing:
         """Write *request*, with *key*.
@@ -62,26 +74,31 @@ class Translation:
             InvalidRequest: a value in it is no JSON, or its text is no Unicode.
             ConfigurationError: litellm has no translation for the provider's chat models.
         """
-        with quietly(f"{self.provider} request"):
-            config = self._config(request.model)
-            supported = frozenset(config.get_supported_openai_params(model=request.model))
-        request, warnings = fitted(request, self.style, supported)
-        params = encode_params(request, self.style, supported, stream=stream)
-        extra = extra_body(request, self.style)
-        messages = encode_messages(request, self.style)
         fault: Exception
         try:
             with quietly(f"{self.provider} request"):
+                config = self._config(request.model)
+                supported = frozenset(config.get_supported_openai_params(model=request.model))
+                request, warnings = fitted(request, self.style, supported)
+                params = encode_params(request, self.style, supported, stream=stream)
+                extra = extra_body(request, self.style)
+                messages = encode_messages(request, self.style)
                 written = self._writer(config, request, messages, params, key).write()
         except TollkeeperError:
             raise
         except Exception as error:
             fault = refused(error, self.provider)
         else:
-            streamed = stream and not written.reading["fake"]
             body = encode_json({**written.data, **extra})
+            if any(tool.strict for tool in request.tools) and b'"strict":true' not in body:
+                warnings += adapt(request, Quirks(unsupported=["strict_tools"]))[1]
             outgoing = Outgoing(
-                written.url, written.headers, body, streamed, warnings, written.reading
+                written.url,
+                written.headers,
+                body,
+                stream and not written.reading["fake"],
+                warnings,
+                written.reading,
             )
             outgoing.check(self._base_url, key, self.provider)
             return outgoing

@@ -19,6 +19,11 @@ class CallNumbers:
         self._current: dict[int, int] = {}
 
     @property
+    def any(self) -> bool:
+        """Whether a tool was called."""
+        return bool(self._ids)
+
+    @property
     def unnamed(self) -> bool:
         """Whether a call never got the name of its tool."""
         return not all(self._named)

@@ -139,10 +139,15 @@ def signature_of(call: CalledTool) -> str:
     return found if isinstance(found, str) else ""
 
 
-def finish_reason_of(wire: str, *, refused: bool) -> FinishReason:
-    """Say why the answer ended; one that is a refusal ends with ``stop`` on the wire."""
+def finish_reason_of(wire: str, *, refused: bool, called: bool) -> FinishReason:
+    """Say why the answer ended.
+
+    A refusal ends with ``stop`` on the wire; so do, at some providers, answers that call tools.
+    """
     reason = FINISH_REASONS.get(wire, FinishReason.OTHER)
-    return FinishReason.REFUSAL if refused and reason is FinishReason.STOP else reason
+    if reason is not FinishReason.STOP or not (refused or called):
+        return reason
+    return FinishReason.REFUSAL if refused else FinishReason.TOOL_CALLS
 
 
 def usage_of(answer: WireAnswer) -> tuple[TokenUsage | None, Mapping[str, Any]]:
@@ -203,7 +208,9 @@ def decode_completion(
         tool_calls=tuple(_whole_calls(said)),
         reasoning=reasoning_of(said, thoughts),
         refusal=said.refusal or "",
-        finish_reason=finish_reason_of(choice.finish_reason, refused=bool(said.refusal)),
+        finish_reason=finish_reason_of(
+            choice.finish_reason, refused=bool(said.refusal), called=bool(said.tool_calls)
+        ),
         usage=usage,
         model=answer.model or "",
         thoughts=thoughts.parts() if dialect.thoughts else (),

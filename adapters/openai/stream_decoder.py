@@ -117,7 +117,8 @@ class StreamDecoder:
             self._refused = True
         if choice.finish_reason and not self.finished:  # some providers say it twice
             self.finished = True
-            reason = finish_reason_of(choice.finish_reason, refused=self._refused)
+            called = self._calls.any or bool(said.tool_calls)
+            reason = finish_reason_of(choice.finish_reason, refused=self._refused, called=called)
         text, refusal = said.content or "", said.refusal or ""
         reasoning = reasoning_of(said, self._thoughts)
         calls = self._calls.numbered(said.tool_calls) if said.tool_calls else ()

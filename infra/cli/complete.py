@@ -27,6 +27,7 @@ from tollkeeper.infra.cli.tools_file import read_tools
 if TYPE_CHECKING:
     from tollkeeper.application.chat_options import ChatOptions
     from tollkeeper.domain.chat import ReasoningEffort
+    from tollkeeper.domain.messages import Part
     from tollkeeper.domain.principals import Principal
     from tollkeeper.infra.facade import Tollkeeper
 
@@ -153,7 +154,7 @@ def complete(
     if json_schema is not None:
         options["response_format"] = read_schema(json_schema)
     messages = [system(checked_encodable(system_text, what="--system"))] if system_text else []
-    parts = [
+    parts: list[Part] = [
         *(read_image(each) for each in image or ()),
         *(read_sound(each) for each in audio or ()),
         *(read_file_part(each) for each in file or ()),

@@ -97,7 +97,7 @@ def main(base_url: str, provider: str, key: str) -> None:
     environment, filters, hook = dict(os.environ), list(warnings.filters), sys.excepthook
     loggers, threads = _loggers(), threading.active_count()
     warned: list[str] = []
-    warnings.showwarning = lambda message, *_, **__: warned.append(str(message))  # type: ignore[assignment]
+    warnings.showwarning = lambda message, *_, **__: warned.append(str(message))
     found = asyncio.run(_calls(base_url, provider, key))
     after = _loggers()
     found |= {

@@ -13,6 +13,7 @@ from tollkeeper.domain.messages import (
     AudioPart,
     FilePart,
     ImagePart,
+    Part,
     ReasoningPart,
     ToolCall,
     assistant,
@@ -29,7 +30,8 @@ pytestmark = pytest.mark.anyio
 
 PICTURE = b"\x89PNG-not-really"
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
-TOOL = Tool("get_weather", "Tells it.", parameters=SCHEMA, strict=True)
+TOOL = Tool("get_weather", "Tells it.", parameters=SCHEMA)
+STRICT = Tool("get_weather", "Tells it.", parameters=SCHEMA, strict=True)
 
 
 async def sent(provider: str, request: ChatRequest, *, streamed: bool = False) -> dict[str, Any]:
@@ -63,7 +65,6 @@ async def test_parameters_have_their_names_in_chat_completions() -> None:
             frequency_penalty=0.1,
             presence_penalty=0.2,
             service_tier="flex",
-            user="u-1",
             top_logprobs=2,
             extra={"store": False},
         ),
@@ -73,7 +74,7 @@ async def test_parameters_have_their_names_in_chat_completions() -> None:
     assert body["stop"] == ["x"]
     assert body["seed"] == 3
     assert (body["frequency_penalty"], body["presence_penalty"]) == (0.1, 0.2)
-    assert (body["service_tier"], body["user"]) == ("flex", "u-1")
+    assert body["service_tier"] == "flex"
     assert (body["logprobs"], body["top_logprobs"]) == (True, 2)
     assert body["store"] is False
     assert 64 in (body.get("max_tokens"), body.get("max_completion_tokens"))
@@ -90,7 +91,11 @@ async def test_a_stream_asks_for_its_usage(provider: str) -> None:
 
 @pytest.mark.parametrize("provider", ["openai", "groq", "openrouter", "xai", "morph"])
 async def test_images_and_tools_go_out_as_they_are(provider: str) -> None:
-    parts = ["Look:", ImagePart(url="http://host.example/a.png"), ImagePart(data=PICTURE)]
+    parts: list[str | Part] = [
+        "Look:",
+        ImagePart(url="http://host.example/a.png"),
+        ImagePart(data=PICTURE),
+    ]
     body = await sent(provider, ChatRequest("echo", [user(parts)], 64, tools=[TOOL]))
     data = base64.b64encode(PICTURE).decode()
     assert [part.get("image_url", {}).get("url") for part in body["messages"][0]["content"]] == [
@@ -100,7 +105,17 @@ async def test_images_and_tools_go_out_as_they_are(provider: str) -> None:
     ]
     (tool,) = body["tools"]
     assert tool["function"]["parameters"] == SCHEMA
+    assert "strict" not in tool["function"]
+
+
+async def test_strict_tools_are_never_loosened_without_a_word() -> None:
+    (tool,) = (await sent("openai", asking(tools=[STRICT])))["tools"]
     assert tool["function"]["strict"] is True
+    await refused("xai", asking(tools=[STRICT]), "strict tools")
+    with provider_server("xai") as server:
+        async with model_at(server, "xai") as model:
+            answer = await model.complete(asking(tools=[STRICT], on_unsupported="drop"))
+    assert answer.warnings == ("strict_tools was dropped: echo does not take it",)
 
 
 async def test_a_picture_goes_to_gemini_and_anthropic_as_its_bytes() -> None:
@@ -130,7 +145,7 @@ async def test_an_address_that_litellm_would_fetch_itself_is_refused(
 
 
 async def test_sound_and_files_go_out_as_their_bytes() -> None:
-    parts = [AudioPart(b"RIFF", "wav"), FilePart("a.pdf", data=b"%PDF")]
+    parts: list[str | Part] = [AudioPart(b"RIFF", "wav"), FilePart("a.pdf", data=b"%PDF")]
     body = await sent("openai", ChatRequest("echo", [user(["Hear:", *parts])], 64))
     sound, file = body["messages"][0]["content"][1:]
     assert sound["input_audio"] == {"data": "UklGRg==", "format": "wav"}
@@ -186,7 +201,10 @@ def _renamed(seen: Any) -> Any:
 async def test_marks_for_the_prompt_cache_are_set_where_they_are_read() -> None:
     messages = [system("s" * 64), user("u" * 64)]
     request = ChatRequest(
-        "anthropic/echo", messages, 64, prompt_cache=PromptCache(minimum_tokens=1, ttl="1h")
+        "anthropic/claude-4/echo",
+        messages,
+        64,
+        prompt_cache=PromptCache(minimum_tokens=1, ttl="1h"),
     )
     mark = {"type": "ephemeral", "ttl": "1h"}
     body = await sent("openrouter", request)
@@ -212,7 +230,7 @@ async def test_what_the_model_adds_goes_out_and_what_the_request_says_stays() ->
         async with model_at(server, "openrouter") as model:
             await model.complete(asking(quirks=quirks, extra={"transforms": []}))
         assert server.last.headers["x-title"] == "Tollkeeper"
-        assert "litellm" not in repr(server.last.headers)
+        assert "litellm.ai" not in repr(server.last.headers)
         assert (server.last.json["route"], server.last.json["transforms"]) == ("a", [])
     for name in ("model", "max_tokens", "generationConfig", "stream"):
         await refused("openai", asking(extra={name: 1}), name)

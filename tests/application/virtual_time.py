@@ -6,8 +6,8 @@ Nothing waits and nothing is random, so a run of one script is the same each tim
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
-from functools import wraps
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")

@@ -103,11 +103,11 @@ class ChatWireStreams(ChatWireSuite):
     async def test_a_steady_stream_may_last_longer_than_its_idle_timeout(
         self, impatient: Caller, upstream: Upstream
     ) -> None:
-        gap = IMPATIENT.total_seconds() / 5
-        model = upstream.play("steady", TEXT, gap=gap)
+        spoken = Spoken(text=tuple(f"{number} " for number in range(12)))
+        model = upstream.play("steady", spoken, gap=IMPATIENT.total_seconds() / 8)
         began = time.monotonic()
         answer = await impatient.ask(asking(model), streamed=True)
-        assert answer.text == TEXT.whole_text
+        assert answer.text == spoken.whole_text
         assert time.monotonic() - began > IMPATIENT.total_seconds()
 
     @pytest.mark.parametrize("after", [1, 2, 3])

@@ -43,20 +43,25 @@ class Teller:
         self._run = run
 
     def pytest_configure(self, config: pytest.Config) -> None:
+        """Keep the run where fixtures find it."""
         config.stash[RUN] = self._run
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Tell of suites that do not load."""
         if report.failed:
             self._run.tell(event="broken", reason=_reason(report))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Tell how many tests there are."""
         self._run.tell(event="begin", tests=len(session.items))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Tell which test begins."""
         suite, test = _names(nodeid)
         self._run.tell(event="start", suite=suite, test=test)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Tell how a test ended."""
         # A test that ran is told of when it ran; one that did not, or not to its end, by the
         # step that failed or skipped it.
         if report.when == "call" or not report.passed:
@@ -71,6 +76,7 @@ class Teller:
             )
 
     def pytest_sessionfinish(self) -> None:
+        """Tell that it was all."""
         self._run.tell(event="end")
 
 

@@ -18,10 +18,12 @@ pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
 
 
-def run_and_kill(folder: Path, mode: str, after: int) -> list[str]:
-    """Run the host, kill it once it has said *after* calls, and return what it said."""
+def run_and_kill(
+    folder: Path, mode: str, after: int, *, host: str = "tests.hosts.crashing_host"
+) -> list[str]:
+    """Run the *host*, kill it once it has said *after* calls, and return what it said."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.hosts.crashing_host", str(folder), mode],
+        [sys.executable, "-m", host, str(folder), mode],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -23,7 +23,7 @@ PAGE = ROOT / "ADDING_AN_ADAPTER.md"
 ADAPTER, USE, TESTS, TYPES = (block.text for block in blocks(PAGE, "python"))
 (ENTRY_POINTS,) = (block.text for block in blocks(PAGE, "toml"))
 (VERIFY,) = (block.text for block in blocks(PAGE, "sh"))
-OF_PYTEST = {"request", "tmp_path", "pytestconfig", "self"}
+OF_PYTEST = {"monkeypatch", "request", "tmp_path", "pytestconfig", "self"}
 
 
 @pytest.fixture(scope="module")

@@ -92,6 +92,7 @@ def test_every_port_is_in_the_box() -> None:
         "clock",
         "health",
         "identifiers",
+        "keyed",
     }
     named = {name for row in table(README, "port") for name in ticked(row["port"])}
     assert {re.sub(r"(?<=.)([A-Z])", r"_\1", name).lower() for name in named} == ports

@@ -81,9 +81,11 @@ def test_the_wheel_holds_real_files_and_no_tests(wheel: Path) -> None:
         "tollkeeper/domain/money.py",
         "tollkeeper/adapters/sqlite/ledger.py",
         "tollkeeper/contracts/ledger.py",
-        "tollkeeper/infra/prices/built_in.toml",
         "tollkeeper/infra/cli/__init__.py",
     } <= names
+    data = [*(ROOT / "infra/prices").glob("*.toml"), *(ROOT / "infra/catalogue").glob("*.toml")]
+    assert len(data) > 10
+    assert {f"tollkeeper/{path.relative_to(ROOT).as_posix()}" for path in data} <= names
     assert any(name.endswith(".wav") for name in names)
     packages = {name.split("/")[0] for name in names}
     assert {name for name in packages if not name.endswith(".dist-info")} == {"tollkeeper"}

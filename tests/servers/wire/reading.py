@@ -32,7 +32,7 @@ class Heard:
             answer.whole_reasoning,
             tuple((call.name, _plain(call.whole)) for call in answer.calls),
             answer.refusal,
-            answer.finish,
+            "refusal" if answer.refusal and answer.finish == "stop" else answer.finish,
             answer.usage,
         )
 
@@ -93,6 +93,8 @@ def _chat(
 ) -> Heard:
     if calls and finish == "stop":
         finish = "tool_calls"
+    if message.get("refusal") and finish == "stop":
+        finish = "refusal"
     return Heard(
         message.get("content") or "",
         message.get("reasoning_content") or message.get("reasoning") or "",
