@@ -10,6 +10,7 @@ from attrs import define, field, frozen
 
 from tollkeeper.application.chat_call import ChatCall
 from tollkeeper.application.live_attempt import LiveAttempt
+from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion, CompletionBuilder, Delta, FinishReason
 from tollkeeper.domain.errors import CorruptResponse, TollkeeperError
 from tollkeeper.domain.tools import JsonSchema
@@ -115,14 +116,14 @@ def _added_up(deltas: list[Delta]) -> Completion:
     return builder.build()
 
 
-def check_format(call: ChatCall, answer: Completion, validator: SchemaValidator) -> None:
+def check_format(request: ChatRequest, answer: Completion, validator: SchemaValidator) -> None:
     """Check that an answer that is complete has the form that was asked for.
 
     Raises:
         CorruptResponse: it is no JSON (code ``invalid_json_answer``), or breaks its schema
             (``schema_mismatch``); ``partial`` is the answer, which was charged.
     """
-    wanted = call.request.response_format
+    wanted = request.response_format
     if wanted == "text" or answer.finish_reason is not FinishReason.STOP or answer.refusal:
         return
     error: CorruptResponse | None = None

@@ -71,7 +71,9 @@ class Complete:
         call = await self.chat_calls.begin(admitted)
         span.set("tollkeeper.call_id", call.metered.hold.id)
         if call.metered.replayed:
-            return await self.answers.completion(call.metered)
+            answer = await self.answers.completion(call.metered)
+            check_format(call.request, answer, self.chat_calls.schema_validator)
+            return answer
         async with call.metered:
             try:
                 async with asyncio.timeout_at(deadline) as call.metered.deadline:
@@ -90,7 +92,7 @@ class Complete:
             span.set("tollkeeper.charged_nanos", answer.receipt.charged.nanos)
         span.set("gen_ai.provider.name", answer.provider)
         span.set("tollkeeper.attempts", len(answer.attempts))
-        check_format(call, answer, self.chat_calls.schema_validator)
+        check_format(call.request, answer, self.chat_calls.schema_validator)
         await self.responses.keep(name, answer)
         return answer
 

@@ -63,6 +63,8 @@ class MeteredCall:
         tb: TracebackType | None,
     ) -> None:
         await self.release()
+        if isinstance(error, PortError):
+            error.attempts = self.attempts
 
     @property
     def is_open(self) -> bool:

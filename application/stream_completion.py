@@ -156,6 +156,7 @@ class StreamCompletion:
             live.given = kept
             for delta in as_deltas(kept):
                 yield delta
+            check_format(admitted.request, kept, self.chat_calls.schema_validator)
             return
         calls = self.chat_calls
         clock = calls.metered_calls.clock
@@ -170,7 +171,7 @@ class StreamCompletion:
                     break
                 yield delta
             await live.settle()
-            check_format(call, live.partial, calls.schema_validator)
+            check_format(call.request, live.partial, calls.schema_validator)
             await self.responses.keep(name, live.partial)
         except Exception as error:
             fault = error
@@ -181,6 +182,7 @@ class StreamCompletion:
             finally:
                 if isinstance(fault, PortError):
                     fault.partial = live.partial
+                    fault.attempts = call.attempts
                 self._tell(live, call, model, clock.monotonic() - began, fault)
 
     def _tell(

@@ -45,14 +45,20 @@ class Settlement(StrEnum):
 def _quantities(quantities: Mapping[Meter, int]) -> dict[Meter, int]:
     # A copy: a record stays as it was made, whatever becomes of the counts that it was made of.
     try:
-        return {Meter(meter): quantity for meter, quantity in quantities.items()}
+        return {
+            meter if type(meter) is Meter else Meter(meter): quantity
+            for meter, quantity in quantities.items()
+        }
     except (AttributeError, ValueError):
         raise InvalidRequest("an attempt's quantities are counts by meter") from None
 
 
 def _check_quantities(_: object, __: object, quantities: Mapping[Meter, int]) -> None:
-    if not all(type(n) is int and 0 <= n < 2**63 for n in quantities.values()):
-        raise InvalidRequest("a quantity is a whole number, 0 or more", code="invalid_quantity")
+    for n in quantities.values():
+        if type(n) is not int or not 0 <= n < 2**63:
+            raise InvalidRequest(
+                "a quantity is a whole number, 0 or more", code="invalid_quantity"
+            )
 
 
 @frozen

@@ -159,6 +159,8 @@ class PortError(TollkeeperError):
         self.status = status
         self.partial: Any = None
         """What came before a stream broke, a ``Completion``; None for everything else."""
+        self.attempts: tuple[Any, ...] = ()
+        """The requests that were made for the call that failed, each an ``Attempt``."""
 
 
 class Unavailable(PortError):

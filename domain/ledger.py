@@ -75,7 +75,18 @@ class Hold:
             raise InvalidRequest("the hold is in another currency", code="currency_mismatch")
         if amount.nanos < 0:
             raise InvalidRequest("a capture cannot be negative", code="invalid_amount")
-        return evolve(self, state=HoldState.CAPTURED, captured=amount, resolved_at=at)
+        return Hold(
+            self.id,
+            self.account,
+            self.amount,
+            self.idempotency_key,
+            self.purpose,
+            self.placed_at,
+            self.expires_at,
+            HoldState.CAPTURED,
+            amount,
+            at,
+        )
 
     def release(self, *, at: datetime) -> "Hold":
         """Give everything back. A hold that is released or expired stays as it is.
@@ -148,11 +159,11 @@ class Balance:
                 f"the call needs up to {amount} of credit; {self.available} is available: "
                 "add credit, or ask for less"
             )
-        return evolve(self, held=self.held + amount)
+        return Balance(self.account, self.posted, self.held + amount, self.sequence)
 
     def without_hold(self, amount: Money) -> "Balance":
         """Give a hold of *amount* back."""
-        return evolve(self, held=self.held - amount)
+        return Balance(self.account, self.posted, self.held - amount, self.sequence)
 
     def posting(self, amount: Money) -> "Balance":
         """Add an entry of *amount* (signed).
@@ -160,4 +171,4 @@ class Balance:
         Raises:
             InvalidRequest: the balance would no longer fit 64 bits.
         """
-        return evolve(self, posted=self.posted + amount, sequence=self.sequence + 1)
+        return Balance(self.account, self.posted + amount, self.held, self.sequence + 1)

@@ -102,6 +102,19 @@ class ModelPrices:
     effective_to: datetime | None = None
     flagged: bool = False
     tiers: tuple[Tier, ...] = field(default=(), converter=_tuple)
+    id: str = field(init=False, repr=False, eq=False)
+    """Names this snapshot: ``openai/gpt-4o@2024-10-01``, with a ``!`` if it is flagged."""
+    _dearest: dict[tuple[Meter, int], tuple[tuple[Price, ...], int]] = field(
+        factory=dict, init=False, repr=False, eq=False
+    )
+    """By meter and markup: the prices of its family, and how many of its pools may be rounded."""
+
+    @id.default
+    def _named(self) -> str:
+        since = self.effective_from
+        # Prices that change within a day are told apart by their time.
+        written = since.date() if since.time() == time() else since
+        return f"{self.model}@{written.isoformat()}{'!' * self.flagged}"
 
     def __attrs_post_init__(self) -> None:
         for moment in (self.effective_from, self.effective_to):
@@ -133,14 +146,6 @@ class ModelPrices:
     def currency(self) -> str:
         """The currency of every price here."""
         return next(iter(self.prices.values())).amount.currency
-
-    @property
-    def id(self) -> str:
-        """Names this snapshot: ``openai/gpt-4o@2024-10-01``, with a ``!`` if it is flagged."""
-        since = self.effective_from
-        # Prices that change within a day are told apart by their time.
-        written = since.date() if since.time() == time() else since
-        return f"{self.model}@{written.isoformat()}{'!' * self.flagged}"
 
     def covers(self, at: datetime) -> bool:
         """Whether these prices hold at *at*."""
@@ -201,6 +206,8 @@ class ModelPrices:
         pools in *never*, which the call cannot use. Of the tiers that so much input can reach, the
         dearest counts, for each family by itself.
         """
+        if not self.tiers and not never:
+            return Money(self._worst_of_one_tier(bounds, markup_bps), self.currency)
         total = 0
         reachable = self._reachable(bounds) if self.tiers else (self,)
         for meter, quantity in bounds.items():
@@ -217,6 +224,23 @@ class ModelPrices:
                 # A family split over several pools rounds each of them up by itself.
                 total += max(min(quantity, len(prices) // len(reachable)) - 1, 0)
         return Money(total, self.currency)
+
+    def _worst_of_one_tier(self, bounds: Mapping[Meter, int], markup_bps: int) -> int:
+        total = 0
+        for meter, quantity in bounds.items():
+            known = self._dearest.get((meter, markup_bps))
+            if known is None:
+                family = map(self.price_of, _FAMILIES.get(meter, (meter,)))
+                found = [price for price in family if price is not None]
+                whole = all(price.is_whole(markup_bps=markup_bps) for price in found)
+                known = (tuple(dict.fromkeys(found)), 0 if whole else len(found))
+                self._dearest[meter, markup_bps] = known
+            prices, rounded = known
+            # Whole numbers until the sum: this runs before every call.
+            total += max([price._nanos_of(quantity, markup_bps) for price in prices], default=0)
+            # A family split over several pools rounds each of them up by itself.
+            total += max(min(quantity, rounded) - 1, 0)
+        return total
 
     def _reachable(self, bounds: Mapping[Meter, int]) -> "tuple[ModelPrices, ...]":
         most = sum(bounds.get(pool, 0) for pool in INPUT_POOLS)

@@ -4,7 +4,7 @@ Quirks are data: the catalogue declares them for models, the adapters for dialec
 :func:`adapt` applies them, and never changes the request that it is given.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve, field, fields_dict, frozen
@@ -68,22 +68,29 @@ class Quirks:
     max_tokens_field: str = ""
     headers: Mapping[str, str] = field(factory=dict)
     extra: Mapping[str, Any] = field(factory=dict)
+    concerned: frozenset[str] = field(init=False, repr=False, eq=False)
+    """The parameters that are not taken as they come."""
+
+    @concerned.default
+    def _concerned(self) -> frozenset[str]:
+        efforts = ("reasoning_effort",) if self.efforts else ()
+        return self.unsupported.union(self.fixed, efforts)
 
 
 NO_QUIRKS = Quirks()
 
 
-def _asked(request: "ChatRequest") -> Iterator[str]:
-    """Name the parameters that *request* sets."""
-    for name in PARAMETERS:
-        if name in _FIELDS and getattr(request, name) not in (None, (), {}):
+def _asked(request: "ChatRequest", concerned: Set[str]) -> Iterator[str]:
+    """Name the parameters that *request* sets, as far as they are *concerned* by a quirk."""
+    for name in concerned & _FIELDS:
+        if getattr(request, name) not in (None, (), {}):
             yield name
     if request.tool_choice != "auto":
         yield "tool_choice"
     if request.tools:
         yield "tools"
-    if any(tool.strict for tool in request.tools):
-        yield "strict_tools"
+        if any(tool.strict for tool in request.tools):
+            yield "strict_tools"
     if isinstance(request.response_format, JsonSchema):
         yield "json_schema"
     elif request.response_format == "json":
@@ -131,7 +138,8 @@ def adapt(request: "ChatRequest", *sets: Quirks) -> "tuple[ChatRequest, tuple[st
     if not quirks:
         return request, ()
     warnings: list[str] = []
-    for name in sorted(_asked(request)):
+    concerned = {name for each in quirks for name in each.concerned}
+    for name in sorted(_asked(request, concerned)):
         value = getattr(request, name, None)
         for each in quirks:
             if name in each.fixed and value == each.fixed[name]:
@@ -178,5 +186,5 @@ def merged(*sets: Quirks) -> Quirks:
     return found
 
 
-QUIRK_FIELDS = tuple(fields_dict(Quirks))
+QUIRK_FIELDS = tuple(name for name, each in fields_dict(Quirks).items() if each.init)
 """What a catalogue may declare."""

@@ -105,18 +105,23 @@ def rate_usage(
 
 def total_charge(events: Iterable[UsageEvent], *, currency: str) -> Money:
     """Add up the charges of *events*, all in *currency*."""
-    total = Money.zero(currency)
-    for event in events:
-        total += event.charge
-    return total
+    return _sum((event.charge for event in events), currency)
 
 
 def total_cost(events: Iterable[UsageEvent], *, currency: str) -> Money:
     """Add up what the provider takes for *events*, all in *currency*."""
-    total = Money.zero(currency)
-    for event in events:
-        total += event.cost
-    return total
+    return _sum((event.cost for event in events), currency)
+
+
+def _sum(amounts: Iterable[Money], currency: str) -> Money:
+    nanos = 0
+    for amount in amounts:
+        if amount.currency != currency:
+            raise InvalidRequest(
+                f"{currency} and {amount.currency} do not mix", code="currency_mismatch"
+            )
+        nanos += amount.nanos
+    return Money(nanos, currency)
 
 
 @frozen

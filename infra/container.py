@@ -113,7 +113,9 @@ class Container(containers.DeclarativeContainer):
     schema_validator = _select("schema_validator", settings.provided.schema_validator)
     connections = providers.Resource(
         making.connect,
-        providers.List(store, cache, rate_limiter, telemetry, secret_source),
+        providers.List(
+            store, cache, rate_limiter, telemetry, secret_source, token_counter, schema_validator
+        ),
         providers.List(chat_models, embedders, transcribers),
         lent,
     )

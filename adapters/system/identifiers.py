@@ -3,14 +3,21 @@
 import os
 import re
 import time
+from functools import lru_cache
 
 from tollkeeper.domain.errors import InvalidRequest
 
 _KIND = re.compile(r"[a-z]{1,16}")
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
-_SHIFTS = range(120, -1, -10)
+_SHIFTS = range(70, -1, -10)
+_TIME_SHIFTS = range(40, -1, -10)
 _RANDOM_BITS = 80
+
+
+@lru_cache(maxsize=4)
+def _written(milliseconds: int) -> str:
+    return "".join([_PAIRS[milliseconds >> shift & 0x3FF] for shift in _TIME_SHIFTS])
 
 
 class SystemIdentifiers:
@@ -31,9 +38,9 @@ class SystemIdentifiers:
         """
         if not _KIND.fullmatch(kind):
             raise InvalidRequest("an identifier's kind is 1-16 lower-case letters")
-        milliseconds = time.time_ns() // 1_000_000
-        value = milliseconds << _RANDOM_BITS | int.from_bytes(os.urandom(_RANDOM_BITS // 8))
-        return f"{kind}_{''.join([_PAIRS[value >> shift & 0x3FF] for shift in _SHIFTS])}"
+        value = int.from_bytes(os.urandom(_RANDOM_BITS // 8))
+        drawn = "".join([_PAIRS[value >> shift & 0x3FF] for shift in _SHIFTS])
+        return f"{kind}_{_written(time.time_ns() // 1_000_000)}{drawn}"
 
     def random_bytes(self, size: int) -> bytes:
         """Return *size* bytes fit for secrets."""

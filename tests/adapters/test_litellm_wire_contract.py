@@ -11,7 +11,7 @@ from tollkeeper.contracts.chat_wire import ChatWireContract
 from tollkeeper.contracts.chat_wire_upstream import Connect
 from tollkeeper.domain.secret import Secret
 
-PATIENT = timedelta(seconds=20)
+PATIENT = timedelta(seconds=30)
 
 
 @pytest.fixture(scope="module")

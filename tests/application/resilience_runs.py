@@ -56,7 +56,7 @@ id = "{LARGER}"
 id = "{UNFILTERED}"
 """
 GRANT = 10**12
-SECONDS = st.sampled_from([0.0, 0.1, 0.5, 1.0, 3.0, 7.5, 20.0])
+SECONDS = st.sampled_from([0.0, 0.0, 0.1, 0.5, 1.0, 3.0, 7.5, 20.0])
 USAGES = st.builds(TokenUsage, input=st.integers(0, 900), output=st.integers(0, 200))
 STATUSES: dict[type[PortError], tuple[int | None, ...]] = {
     Unavailable: (None, 500, 503, 529, 404),
@@ -97,11 +97,12 @@ def _errors() -> st.SearchStrategy[Any]:
             partial(RuntimeError, "a fault of the adapter"),
         ]
     )
-    return st.one_of(*ports, others)
+    # What is retried comes first and twice, so that runs have some length.
+    return st.one_of(*ports[:3], *ports, others)
 
 
 ERRORS = _errors()
-KINDS = st.sampled_from([Kind.ANSWER, Kind.FAIL, Kind.FAIL, Kind.STALL])
+KINDS = st.sampled_from([Kind.FAIL, Kind.FAIL, Kind.FAIL, Kind.ANSWER, Kind.ANSWER, Kind.STALL])
 FEW = st.sampled_from([0, 0, 0, 1, 3])
 SOME = st.integers(1, 4)
 GAPS = st.sampled_from([0.0, 0.0, 0.5, 6.0])
@@ -156,15 +157,15 @@ CALLS = st.builds(
     Asking,
     starts=st.sampled_from([0.0, 0.0, 0.0, 1.0, 9.0, 60.0]),
     streamed=st.booleans(),
-    timeout=st.sampled_from([1.0, 10.0, 60.0, 120.0]),
-    hedge_after=st.none() | st.sampled_from([0.0, 0.5, 5.0]),
+    timeout=st.sampled_from([120.0, 120.0, 60.0, 10.0, 1.0]),
+    hedge_after=st.sampled_from([None, None, None, 0.0, 0.5, 5.0]),
     fallbacks=st.none()
     | st.permutations(CHAIN).flatmap(
         lambda chain: st.integers(0, 3).map(lambda most: tuple(chain[:most]))
     ),
-    leaves_after=st.none() | st.integers(1, 3),
+    leaves_after=st.sampled_from([None, None, None, 1, 2, 3]),
     dawdles=st.sampled_from([0.0, 0.0, 0.5, 30.0]),
-    cancelled_after=st.none() | st.none() | SECONDS,
+    cancelled_after=st.sampled_from([None, None, None, None, None, 0.0, 0.5, 3.0, 20.0]),
 )
 
 
@@ -187,7 +188,9 @@ class Plan:
 
 PLANS = st.builds(
     Plan,
-    fates=st.fixed_dictionaries({model: st.lists(FATES, max_size=4) for model in MODELS}),
+    fates=st.fixed_dictionaries(
+        {model: st.lists(FATES, min_size=model == FIRST, max_size=4) for model in MODELS}
+    ),
     calls=st.lists(CALLS, min_size=1, max_size=4),
     tries=st.integers(1, 4),
     pause=st.sampled_from([0.0, 0.25, 2.0]),

@@ -81,7 +81,7 @@ async def test_the_model_that_answered_is_charged_at_its_own_prices(
 ) -> None:
     models = _models(failing(ambiguous=True))
     async with open_world(tmp_path, options=ONCE, clock=LoopClock(), chat_models=models) as world:
-        wanted = {"fallbacks": ["spare/m"]}
+        wanted: dict[str, Any] = {"fallbacks": ["spare/m"]}
         found = await (streamed(world, **wanted).completion() if stream else ask(world, **wanted))
         assert (found.text, found.provider) == ("spare", "spare")
         assert found.receipt is not None

@@ -11,7 +11,8 @@ from tests.application.resilience_runs import PLANS, Plan, Result, Run, played
 from tests.application.scripted_servers import End, Served, cost_of
 from tests.application.virtual_time import run
 from tollkeeper.domain.attempts import Attempt, Billed, Outcome, Settlement
-from tollkeeper.domain.errors import PortError, TollkeeperError
+from tollkeeper.domain.circuit_breaker import CircuitState
+from tollkeeper.domain.errors import PortError, Timeout, TollkeeperError
 from tollkeeper.domain.meters import Provenance
 
 RETRIED = {408, 409, 425, 429, 498}
@@ -41,6 +42,7 @@ async def _checked(plan: Plan, folder: Path) -> None:
     for result in done.results:
         served = done.servers.of(result.account)
         _check_time(result, served)
+        _check_no_vain_sleep(plan, result, served)
         _check_delivery(result, served)
         _check_requests(plan, result, served)
         _check_records(result, served)
@@ -157,6 +159,14 @@ def _check_money(result: Result, served: list[Served]) -> None:
     assert recorded == reported
 
 
+def _check_no_vain_sleep(plan: Plan, result: Result, served: list[Served]) -> None:
+    """A call that runs into its deadline does so while a server is busy, not in its sleep."""
+    if plan.limit is not None or result.asking.hedge_after is not None or not served:
+        return
+    if isinstance(result.error, Timeout) and result.error is not served[-1].error:
+        assert served[-1].end is End.LEFT
+
+
 async def _check_nothing_is_left(done: Run) -> None:
     loop, asking = asyncio.get_running_loop(), done.tk.complete.asking
     assert not done.tk.complete.chat_calls.metered_calls.open
@@ -168,5 +178,7 @@ async def _check_nothing_is_left(done: Run) -> None:
             await asking.places.take("a", within=1.0, port="chat_model")
         assert loop.time() == before
     later = loop.time() + done.plan.breaker_pause
-    for model in asking.breakers.states(now=later):
-        asking.breakers.check(model, now=later, port="chat_model")
+    for now in (loop.time(), later):
+        for model, state in asking.breakers.states(now=now).items():
+            if state is not CircuitState.OPEN:  # nobody probes any more, so anyone may
+                asking.breakers.check(model, now=now, port="chat_model")

@@ -84,7 +84,7 @@ async def test_a_clean_end_before_the_terminal_piece_is_an_error_that_names_who_
     tmp_path: Path,
 ) -> None:
     class Cut(MemoryChatModel):
-        async def stream(self, *_: object, **__: object):  # type: ignore[no-untyped-def,override]
+        async def stream(self, *_: object, **__: object):  # type: ignore[no-untyped-def]
             yield Delta(text="one ")
 
     models = {"tokens": MemoryChatModel(failing()), "spare": Cut()}
