@@ -7,20 +7,19 @@ nor after its last attempt.
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Generic, Protocol, TypeVar
+from typing import TypeVar
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 
-from tollkeeper.application.admission import Admission
-from tollkeeper.application.attempt_records import AttemptRecords
+from tollkeeper.application.asked import Asked, Choice, Opening
 from tollkeeper.application.breakers import Breakers
+from tollkeeper.application.hedging import hedged
 from tollkeeper.application.key_pools import KeyPool, KeyPools
-from tollkeeper.application.live_attempt import LiveAttempt, Measure
+from tollkeeper.application.live_attempt import LiveAttempt
 from tollkeeper.application.places import Places
 from tollkeeper.application.routes import Route
-from tollkeeper.application.shielded import shielded
 from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import (
     CredentialsRefused,
@@ -35,49 +34,6 @@ from tollkeeper.ports.clock import Clock
 
 A = TypeVar("A")
 T = TypeVar("T")
-
-
-class Opening(Protocol[A, T]):
-    """How one attempt is made, up to the point after which no other may be."""
-
-    async def open(self, attempt: LiveAttempt[A]) -> T:
-        """Ask along ``attempt.route``, and return the answer, or the stream once it says anything.
-
-        Raises:
-            TollkeeperError: it failed; the attempt is not ended yet.
-        """
-
-    async def discard(self, attempt: LiveAttempt[A], opened: T) -> None:
-        """Leave what *attempt* opened, since another attempt won, and end its record."""
-
-
-@frozen
-class Choice(Generic[A]):
-    """A route, and the account's admission for its model."""
-
-    route: Route[A]
-    admission: Admission
-
-
-@define(eq=False)
-class Asked(Generic[A]):
-    """What is asked, of whom, and until when.
-
-    *choices* are asked in order; *larger* holds the models for a request that does not fit the
-    first's window, *unfiltered* those for content that its filter refuses. *credentials* are the
-    caller's own, by provider: with any of them given, no other is used. *deadline* is a moment of
-    the event loop's clock.
-    """
-
-    port: str
-    choices: Sequence[Choice[A]]
-    records: AttemptRecords
-    measure: Measure
-    deadline: float
-    larger: Sequence[Choice[A]] = ()
-    unfiltered: Sequence[Choice[A]] = ()
-    credentials: Mapping[str, Credential] | None = None
-    hedge_after: timedelta | None = None
 
 
 @frozen
@@ -101,7 +57,7 @@ class Asking:
         """
         if asked.hedge_after is None:
             return await self._chain(asked, asked.choices, opening)
-        return await self._hedged(asked, opening)
+        return await hedged(lambda choices: self._chain(asked, choices, opening), asked, opening)
 
     async def _chain(
         self, asked: Asked[A], choices: Sequence[Choice[A]], opening: Opening[A, T]
@@ -238,53 +194,6 @@ class Asking:
                 code="secret_not_found",
             ) from error
         return Credential(route.provider, route.base_url, secret, label=key.label)
-
-    async def _hedged(self, asked: Asked[A], opening: Opening[A, T]) -> tuple[T, LiveAttempt[A]]:
-        assert asked.hedge_after is not None
-        running = {asyncio.ensure_future(self._chain(asked, asked.choices, opening))}
-        winner: tuple[T, LiveAttempt[A]] | None = None
-        failure: BaseException | None = None
-        try:
-            done, _ = await asyncio.wait(running, timeout=asked.hedge_after.total_seconds())
-            if not done:
-                # The next model first, and the same one if it is the only one.
-                second = [*asked.choices[1:], asked.choices[0]]
-                running.add(asyncio.ensure_future(self._chain(asked, second, opening)))
-            while running and winner is None:
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    if task.exception() is not None:
-                        failure = task.exception()
-                    elif winner is None:
-                        winner = task.result()
-                    else:
-                        running.add(task)  # it won too, a moment later: it is left below
-        finally:
-            left = running
-            try:
-                # What a loser opened at the last moment must be left too, whoever cancels us.
-                await shielded(lambda: _leave(left, opening))
-            except BaseException:
-                if winner is not None:
-                    attempt, opened = winner[1], winner[0]
-                    await shielded(lambda: opening.discard(attempt, opened))
-                raise
-        if winner is not None:
-            return winner
-        assert failure is not None
-        raise failure
-
-
-async def _leave(
-    running: "set[asyncio.Task[tuple[T, LiveAttempt[A]]]]", opening: Opening[A, T]
-) -> None:
-    """End the attempts that lost, and whatever they opened."""
-    for task in running:
-        task.cancel()
-    for ended in await asyncio.gather(*running, return_exceptions=True):
-        if not isinstance(ended, BaseException):
-            opened, attempt = ended
-            await opening.discard(attempt, opened)
 
 
 _TICK = 0.001

@@ -10,7 +10,7 @@ import attrs
 from attrs import define, frozen
 
 from tollkeeper.application.admission import Admission
-from tollkeeper.application.asking import Asked, Choice
+from tollkeeper.application.asked import Asked, Choice
 from tollkeeper.application.chat_options import CallOptions, ChatOptions
 from tollkeeper.application.chat_requests import request_along
 from tollkeeper.application.metered_call import MeteredCall

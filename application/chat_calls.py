@@ -6,7 +6,7 @@ from typing import Any
 from attrs import frozen
 
 from tollkeeper.application.admission import Admissions
-from tollkeeper.application.asking import Choice
+from tollkeeper.application.asked import Choice
 from tollkeeper.application.chat_call import (
     AdmittedChat,
     ChatCall,

@@ -8,7 +8,8 @@ from attrs import define, evolve, frozen
 
 from tollkeeper.application.admission import Admissions
 from tollkeeper.application.answers import Answers
-from tollkeeper.application.asking import Asked, Asking, Choice
+from tollkeeper.application.asked import Asked, Choice
+from tollkeeper.application.asking import Asking
 from tollkeeper.application.chat_call import (
     MOST_TOKENS,
     by_provider,

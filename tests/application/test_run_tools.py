@@ -256,7 +256,7 @@ async def test_a_caller_who_leaves_stops_the_tools(tmp_path: Path) -> None:
         {"messages": []},
         {"most_cost": 5},
     ],
-    ids=str,
+    ids=lambda wrong: next(iter(wrong)),
 )
 async def test_bad_input_is_refused_before_anything_is_asked(
     tmp_path: Path, wrong: dict[str, Any]

@@ -230,9 +230,9 @@ class SharedByAll(Obedient):
 class CannotBeClosed(Obedient):
     """Returns an iterator that has no aclose()."""
 
-    def stream(
+    def stream(  # type: ignore[override]
         self, request: ChatRequest, *, credential: Credential | None = None
-    ) -> AsyncIterator[Delta]:  # type: ignore[override]
+    ) -> AsyncIterator[Delta]:
         return _Bare(super().stream(request))
 
 
