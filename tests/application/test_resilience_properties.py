@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.application.resilience_runs import PLANS, Plan, Result, Run, played
+from tests.application.resilience_plans import PLANS, Plan
+from tests.application.resilience_runs import Result, Run, played
 from tests.application.scripted_servers import End, Served, cost_of
 from tests.application.virtual_time import run
 from tollkeeper.domain.attempts import Attempt, Billed, Outcome, Settlement
