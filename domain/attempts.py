@@ -56,9 +56,7 @@ def _quantities(quantities: Mapping[Meter, int]) -> dict[Meter, int]:
 def _check_quantities(_: object, __: object, quantities: Mapping[Meter, int]) -> None:
     for n in quantities.values():
         if type(n) is not int or not 0 <= n < 2**63:
-            raise InvalidRequest(
-                "a quantity is a whole number, 0 or more", code="invalid_quantity"
-            )
+            raise InvalidRequest("a quantity is a whole number, 0 or more", code="invalid_quantity")
 
 
 @frozen

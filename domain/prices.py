@@ -102,14 +102,13 @@ class ModelPrices:
     effective_to: datetime | None = None
     flagged: bool = False
     tiers: tuple[Tier, ...] = field(default=(), converter=_tuple)
-    id: str = field(init=False, repr=False, eq=False)
-    """Names this snapshot: ``openai/gpt-4o@2024-10-01``, with a ``!`` if it is flagged."""
+    _id: str = field(init=False, repr=False, eq=False)
     _dearest: dict[tuple[Meter, int], tuple[tuple[Price, ...], int]] = field(
         factory=dict, init=False, repr=False, eq=False
     )
     """By meter and markup: the prices of its family, and how many of its pools may be rounded."""
 
-    @id.default
+    @_id.default
     def _named(self) -> str:
         since = self.effective_from
         # Prices that change within a day are told apart by their time.
@@ -146,6 +145,11 @@ class ModelPrices:
     def currency(self) -> str:
         """The currency of every price here."""
         return next(iter(self.prices.values())).amount.currency
+
+    @property
+    def id(self) -> str:
+        """Names this snapshot: ``openai/gpt-4o@2024-10-01``, with a ``!`` if it is flagged."""
+        return self._id
 
     def covers(self, at: datetime) -> bool:
         """Whether these prices hold at *at*."""

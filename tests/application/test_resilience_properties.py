@@ -32,7 +32,7 @@ def test_every_run_of_every_script_keeps_the_promises(folder: Path, plan: Plan) 
 
 
 @pytest.mark.soak
-@settings(deadline=None, max_examples=6_000, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=1_500, suppress_health_check=list(HealthCheck))
 @given(plan=PLANS)
 def test_thousands_of_runs_keep_the_promises(folder: Path, plan: Plan) -> None:
     run(lambda: _checked(plan, folder))
@@ -162,8 +162,9 @@ def _check_money(result: Result, served: list[Served]) -> None:
 
 def _check_no_vain_sleep(plan: Plan, result: Result, served: list[Served]) -> None:
     """A call that runs into its deadline does so while a server is busy, not in its sleep."""
-    if plan.limit is not None or result.asking.hedge_after is not None or not served:
-        return
+    asking = result.asking
+    if plan.limit is not None or asking.hedge_after is not None or asking.dawdles or not served:
+        return  # a reader who dawdles may spend its time with a piece in hand
     if isinstance(result.error, Timeout) and result.error is not served[-1].error:
         assert served[-1].end is End.LEFT
 
