@@ -151,8 +151,8 @@ async def test_locked_store_is_a_timeout_and_changes_nothing(path: Path) -> None
                 *(grant(store, usd(1), str(n)) for n in range(200)), return_exceptions=True
             )
             assert {type(answer) for answer in answers} == {Timeout}
-            # All of them waited together, not one after another.
-            assert 0.05 <= time.monotonic() - began < 1
+            # All of them waited together: one after another they would take ten seconds.
+            assert 0.05 <= time.monotonic() - began < 5
             assert await books(store) == (usd(1), usd(0))
         for answer in answers:
             assert isinstance(answer, Timeout)

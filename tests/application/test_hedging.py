@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.application.asked_models import answer, ask, failing, streamed
+from tests.application.asked_models import USAGE, answer, ask, failing, streamed
 from tests.application.virtual_time import LoopClock, in_virtual_time
 from tests.application.world import World, open_world
-from tollkeeper import Completion
+from tollkeeper import Completion, Delta
 from tollkeeper.adapters.memory.chat_model import MemoryChatModel
 from tollkeeper.domain.attempts import Billed, Outcome, Settlement
 from tollkeeper.domain.errors import InvalidRequest, Rejected, Timeout, Unavailable
+from tollkeeper.domain.meters import Provenance
 
 SECOND = timedelta(seconds=1)
 
@@ -81,6 +82,22 @@ async def test_two_that_answer_at_once_are_both_accounted_for(tmp_path: Path, st
         settled = sorted(each.settlement for each in found.attempts)
         assert settled == [Settlement.CHARGED, Settlement.WRITTEN_OFF]
         assert (await world.balance())[1] == "0.00"
+
+
+@in_virtual_time
+async def test_what_the_loser_reported_is_written_off_as_reported(tmp_path: Path) -> None:
+    # Both say their first word in the same moment, and both have said their usage by then.
+    said = [Delta(usage=USAGE), *answer()]
+    models = {
+        "tokens": MemoryChatModel(_after(3, said)),
+        "spare": MemoryChatModel(_after(2, said)),
+    }
+    async with open_world(tmp_path, clock=LoopClock(), chat_models=models) as world:
+        found = await _asked(world, True)
+        assert [each.provenance for each in found.attempts] == [Provenance.REPORTED] * 2
+        assert [each.billed for each in found.attempts] == [Billed.YES] * 2
+        costs = [each.cost.amount for each in found.attempts]
+        assert costs == ["0.00002", "0.0002"]
 
 
 @in_virtual_time

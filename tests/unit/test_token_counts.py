@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion
+from tollkeeper.domain.embeddings import EmbeddingRequest
 from tollkeeper.domain.messages import (
+    AudioPart,
+    FilePart,
     ImagePart,
     Message,
     TextPart,
@@ -19,7 +22,13 @@ from tollkeeper.domain.messages import (
     user,
 )
 from tollkeeper.domain.meters import INPUT_POOLS, OUTPUT_POOLS
-from tollkeeper.domain.token_counts import bound_input_tokens, estimate_usage
+from tollkeeper.domain.token_counts import (
+    LARGEST_FILE_TOKENS,
+    bound_embedded_tokens,
+    bound_input_tokens,
+    estimate_embedded_tokens,
+    estimate_usage,
+)
 from tollkeeper.domain.tools import JsonSchema, Tool
 
 TEXTS = st.text(max_size=60)
@@ -108,3 +117,50 @@ def test_more_that_was_seen_is_never_estimated_as_less(
 ) -> None:
     less = estimate_usage(request, Completion(text=some))
     assert estimate_usage(request, Completion(text=some + more)).output >= less.output
+
+
+def test_sound_and_documents_are_bounded_by_what_they_can_hold() -> None:
+    base = changed(messages=[user("Hello")])
+    second_of_sound = AudioPart(bytes(8_000), "wav")
+    assert changed(messages=[user(["Hello", second_of_sound])]) - base >= 32
+    compressed = AudioPart(bytes(8_000), "mp3")
+    assert changed(messages=[user(["Hello", compressed])]) > changed(
+        messages=[user(["Hello", second_of_sound])]
+    )
+    paper = FilePart("a.pdf", data=bytes(10))
+    book = FilePart("b.pdf", data=bytes(LARGEST_FILE_TOKENS * 2))
+    assert changed(messages=[user(["Hello", paper])]) - base >= LARGEST_FILE_TOKENS
+    assert changed(messages=[user(["Hello", book])]) - base >= LARGEST_FILE_TOKENS * 2
+
+
+def test_what_goes_to_the_provider_untouched_is_counted_too() -> None:
+    assert changed(extra={"note": "x" * 100}) >= 100
+    assert changed(extra={"odd": {1, 2}}) > 0
+
+
+@given(REQUESTS, st.integers(1, 100))
+def test_a_window_bounds_what_can_be_read(request: ChatRequest, window: int) -> None:
+    assert bound_input_tokens(request, window=window) == min(bound_input_tokens(request), window)
+
+
+@given(REQUESTS)
+def test_a_tokenizer_counts_the_text_and_one_that_cannot_tell_leaves_the_bytes(
+    request: ChatRequest,
+) -> None:
+    def by_byte(text: str) -> int | None:
+        return len(text.encode())
+
+    def not_at_all(_: str) -> int | None:
+        return None
+
+    assert bound_input_tokens(request, count=by_byte) == bound_input_tokens(request)
+    assert bound_input_tokens(request, count=not_at_all) == bound_input_tokens(request)
+    assert bound_input_tokens(request, count=lambda _: 0) <= bound_input_tokens(request)
+
+
+@given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=5))
+def test_the_estimate_of_what_is_embedded_stays_within_its_bound(texts: list[str]) -> None:
+    request = EmbeddingRequest("m", texts)
+    assert 0 < estimate_embedded_tokens(request) <= bound_embedded_tokens(request)
+    assert bound_embedded_tokens(request, count=lambda text: 1) == len(texts)
+    assert bound_embedded_tokens(request, count=lambda _: None) == bound_embedded_tokens(request)

@@ -1,0 +1,1 @@
+"""What adapters that speak HTTP share. It is no provider, and knows none."""
