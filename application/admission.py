@@ -10,7 +10,8 @@ from tollkeeper.domain.errors import InvalidRequest, RateLimited
 from tollkeeper.domain.meters import Meter, Provenance
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.plans import Plan
-from tollkeeper.domain.prices import ModelPrices, PriceBook
+from tollkeeper.domain.price_book import PriceBook
+from tollkeeper.domain.prices import ModelPrices
 from tollkeeper.domain.principals import Principal
 from tollkeeper.domain.rate_limits import RateRequest
 from tollkeeper.domain.usage import UsageEvent, rate_usage

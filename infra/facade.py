@@ -22,7 +22,7 @@ from tollkeeper.application.run_tools import RunTools
 from tollkeeper.application.stream_completion import StreamCompletion
 from tollkeeper.application.transcribe import Transcribe
 from tollkeeper.domain.catalogue import Catalogue
-from tollkeeper.domain.prices import PriceBook
+from tollkeeper.domain.price_book import PriceBook
 
 
 @frozen

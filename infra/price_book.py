@@ -31,7 +31,8 @@ from tollkeeper.domain.checks import checked_model
 from tollkeeper.domain.errors import ConfigurationError, DomainError
 from tollkeeper.domain.meters import Meter
 from tollkeeper.domain.money import Money
-from tollkeeper.domain.prices import ModelPrices, Price, PriceBook, Tier
+from tollkeeper.domain.price_book import PriceBook
+from tollkeeper.domain.prices import ModelPrices, Price, Tier
 from tollkeeper.infra.toml_text import parse_toml
 
 _PRICE = re.compile(r"([0-9]+(?:\.[0-9]+)?) per ([1-9][0-9]*)")

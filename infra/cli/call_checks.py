@@ -9,7 +9,7 @@ from attrs import frozen
 
 from tollkeeper.domain.catalogue import Catalogue
 from tollkeeper.domain.errors import ConfigurationError, NotFound, Unsupported
-from tollkeeper.domain.prices import PriceBook
+from tollkeeper.domain.price_book import PriceBook
 from tollkeeper.ports.secret_source import SecretSource
 
 if TYPE_CHECKING:

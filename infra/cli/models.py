@@ -10,7 +10,8 @@ from tollkeeper.domain.catalogue import Capability, Catalogue, ModelCard
 from tollkeeper.domain.errors import InvalidRequest, Unsupported
 from tollkeeper.domain.meters import Meter
 from tollkeeper.domain.money import Money
-from tollkeeper.domain.prices import ModelPrices, Price, PriceBook
+from tollkeeper.domain.price_book import PriceBook
+from tollkeeper.domain.prices import ModelPrices, Price
 from tollkeeper.infra.cli.documents import of_money
 from tollkeeper.infra.cli.output import (
     Document,

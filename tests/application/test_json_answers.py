@@ -10,7 +10,7 @@ from tests.application.virtual_time import LoopClock, in_virtual_time
 from tests.application.world import open_world
 from tollkeeper import Delta, FinishReason, JsonSchema
 from tollkeeper.adapters.memory.chat_model import MemoryChatModel
-from tollkeeper.domain.errors import CorruptResponse, InvalidRequest
+from tollkeeper.domain.errors import CorruptResponse, InvalidRequest, Unavailable
 
 AGE = JsonSchema(
     "person",
@@ -94,3 +94,35 @@ async def test_a_schema_that_is_none_is_refused_before_money(
                 )
             assert caught.value.code == "invalid_schema"
         assert model.requests == []
+
+
+@in_virtual_time
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_a_replay_is_held_to_the_form_too_and_charges_nothing_more(
+    tmp_path: Path, stream: bool
+) -> None:
+    model = MemoryChatModel(answer('{"age": "old"}'))
+    async with open_world(tmp_path, clock=LoopClock(), chat_models={"tokens": model}) as world:
+        for _ in range(2):
+            with pytest.raises(CorruptResponse) as caught:
+                await (
+                    streamed(world, response_format=AGE, idempotency_key="once").completion()
+                    if stream
+                    else ask(world, response_format=AGE, idempotency_key="once")
+                )
+            assert caught.value.code == "schema_mismatch"
+            assert caught.value.partial.receipt.charged.amount == "0.00002"
+        assert len(model.requests) == 1
+        assert await world.balance() == ("0.99998", "0.00")
+
+
+@in_virtual_time
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_an_error_says_every_request_that_was_made(tmp_path: Path, stream: bool) -> None:
+    model = MemoryChatModel([Unavailable("down", port="chat_model", adapter="test")])
+    async with open_world(tmp_path, clock=LoopClock(), chat_models={"tokens": model}) as world:
+        with pytest.raises(Unavailable) as caught:
+            await (streamed(world).completion() if stream else ask(world))
+        assert [attempt.error for attempt in caught.value.attempts] == ["unavailable"] * 3
+        logged = await world.tk.list_attempts(account="acme")
+        assert logged == caught.value.attempts

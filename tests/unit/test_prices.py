@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tollkeeper.domain.errors import ConfigurationError, InvalidRequest, Unsupported
 from tollkeeper.domain.meters import INPUT_POOLS, OUTPUT_POOLS, Meter
 from tollkeeper.domain.money import Money
-from tollkeeper.domain.prices import ModelPrices, Price, PriceBook
+from tollkeeper.domain.price_book import PriceBook
+from tollkeeper.domain.prices import ModelPrices, Price
 
 JAN = datetime(2026, 1, 1, tzinfo=UTC)
 FEB = datetime(2026, 2, 1, tzinfo=UTC)
