@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from tollkeeper.application.asked import Asked, Choice, Opening
 from tollkeeper.application.breakers import Breakers
+from tollkeeper.application.frames import without_frames
 from tollkeeper.application.hedging import hedged
 from tollkeeper.application.key_pools import KeyPool, KeyPools
 from tollkeeper.application.live_attempt import LiveAttempt
@@ -141,12 +142,12 @@ class Asking:
         except TollkeeperError as error:
             attempt.failed(error, getattr(error, "partial", None))
             raise
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if _now() >= asked.deadline - _TICK:
                 attempt.failed(_late(asked, route))
             else:
                 attempt.abandoned()
-            raise
+            raise without_frames(error) from None
         except BaseException:
             attempt.crashed()
             raise
@@ -158,7 +159,7 @@ class Asking:
             async with asyncio.timeout(self.attempt_timeout.total_seconds()):
                 return await opening.open(attempt)
         except TimeoutError as error:
-            raise _late(asked, attempt.route) from error
+            raise _late(asked, attempt.route) from without_frames(error)
 
     async def _credential(
         self, asked: Asked[A], route: Route[A], pool: KeyPool | None

@@ -42,14 +42,21 @@ def fingerprint(request: "AttrsInstance") -> str:
 
 
 def _digest_of_bytes(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
     return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else repr(value)
 
 
 def measured(request: ChatRequest, answer: Completion) -> tuple[TokenUsage, Provenance]:
-    """Return what the provider reported, or else an estimate from what was seen."""
-    if answer.usage is not None and max(answer.usage.quantities().values()) <= MOST_TOKENS:
+    """Return what the provider reported, or else an estimate from what was seen.
+
+    A report of nothing at all is none: the messages alone are some tokens, and nothing is free by
+    accident.
+    """
+    usage = answer.usage
+    if usage is not None and usage.total and max(usage.quantities().values()) <= MOST_TOKENS:
         # A stream whose provider said nothing ends with our own estimate.
-        return answer.usage, answer.provenance or Provenance.REPORTED
+        return usage, answer.provenance or Provenance.REPORTED
     return estimate_usage(request, answer), Provenance.ESTIMATED
 
 

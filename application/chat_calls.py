@@ -119,8 +119,10 @@ class ChatCalls:
         except PermissionDenied:
             return None
         except (NotFound, InvalidRequest) as error:
-            if error.code == "model_disabled":
-                return None  # who switches a model off must not break the calls of others
+            if error.code == "model_disabled" or options.get("fallbacks") is None:
+                # Who switches a model off, or names one that nobody serves in the settings, must
+                # not break the calls of others; doctor reports it.
+                return None
             raise InvalidRequest(
                 f"the fallback {name}: {error}", code="invalid_fallback"
             ) from error

@@ -7,7 +7,7 @@ import attrs
 from tollkeeper.application.routes import Route
 from tollkeeper.domain.catalogue import Capability, ModelCard
 from tollkeeper.domain.chat import ChatRequest
-from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.errors import InvalidRequest, Unsupported
 from tollkeeper.domain.meters import Meter
 from tollkeeper.domain.plans import Plan
 from tollkeeper.domain.quirks import NO_QUIRKS, adapt
@@ -35,6 +35,8 @@ def never_used(request: ChatRequest, card: ModelCard | None) -> frozenset[Meter]
     return _CACHE_WRITES - {_WRITES[request.prompt_cache.ttl]}
 
 
+_PRICED_TIERS = frozenset({"auto", "batch", "default", "flex", "on_demand", "standard_only"})
+"""The tiers that cost what the price book says, or less."""
 _WRITES = {"5m": Meter.CACHE_WRITE_TOKENS, "1h": Meter.CACHE_WRITE_1H_TOKENS}
 _CACHE_WRITES = frozenset(_WRITES.values())
 
@@ -63,6 +65,12 @@ def checked_for(
         Unsupported: the model cannot do what is asked.
     """
     most, owner, code = plan.max_output_tokens, f"the plan {plan.name}", "max_tokens_over_plan"
+    if request.service_tier is not None and request.service_tier not in _PRICED_TIERS:
+        raise Unsupported(
+            f"the service tier {request.service_tier} has no price, so it cannot be charged; there "
+            f"are {', '.join(sorted(_PRICED_TIERS))}",
+            code="service_tier_unpriced",
+        )
     card = route.card
     if card is not None:
         card.require(*needed(request))

@@ -93,7 +93,8 @@ class Complete:
         span.set("gen_ai.provider.name", answer.provider)
         span.set("tollkeeper.attempts", len(answer.attempts))
         check_format(call.request, answer, self.chat_calls.schema_validator)
-        await self.responses.keep(name, answer)
+        if attempt.route is admitted.choices[0].route:  # else another model answered
+            await self.responses.keep(name, answer)
         return answer
 
     async def _settle(

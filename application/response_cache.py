@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from attrs import define, evolve, field, frozen
 
 from tollkeeper.application.answer_codec import decode_completion, encode_answer, readable
-from tollkeeper.application.chat_call import AdmittedChat, fingerprint
+from tollkeeper.application.chat_call import AdmittedChat, by_provider, fingerprint
 from tollkeeper.application.policy import Policy
 from tollkeeper.domain.completions import Completion, FinishReason, Receipt
 from tollkeeper.domain.errors import InvalidRequest, PortError, Timeout
@@ -54,7 +54,12 @@ class ResponseCache:
             return None
         admission = admitted.admission
         owner = admission.principal.account
-        asked = f"{owner}\n{admission.model}\n{fingerprint(admitted.request)}"
+        route = admitted.choices[0].route
+        own = (by_provider(admitted.options.get("credentials")) or {}).get(route.provider)
+        key = "" if own is None else hashlib.sha256(own.secret.reveal().encode()).hexdigest()
+        asked = "\n".join(
+            (owner, admission.model, route.base_url, key, fingerprint(admitted.request))
+        )
         return f"response:{hashlib.sha256(asked.encode()).hexdigest()}"
 
     @asynccontextmanager

@@ -13,7 +13,7 @@ from attrs import field, frozen
 from tollkeeper.application.chat_options import ChatOptions
 from tollkeeper.application.complete import Complete
 from tollkeeper.domain.checks import checked_duration
-from tollkeeper.domain.completions import Completion
+from tollkeeper.domain.completions import Completion, FinishReason
 from tollkeeper.domain.errors import InvalidRequest, TollkeeperError
 from tollkeeper.domain.messages import Message, ToolCall, tool_result
 from tollkeeper.domain.money import Money
@@ -125,7 +125,8 @@ class RunTools:
                 paid = answer.receipt.charged
                 charged = paid if charged is None else charged + paid
             said.append(answer.as_message())
-            if not answer.tool_calls:
+            # Calls of an answer that was cut off may be cut off too.
+            if not answer.tool_calls or answer.finish_reason is FinishReason.LENGTH:
                 return ToolRun(answer, tuple(steps), tuple(said), RunEnd.ANSWERED, charged)
             # A tool that must be called is called once; else the model could never answer.
             options.pop("tool_choice", None)

@@ -172,7 +172,8 @@ class StreamCompletion:
                 yield delta
             await live.settle()
             check_format(call.request, live.partial, calls.schema_validator)
-            await self.responses.keep(name, live.partial)
+            if live.partial.receipt and live.partial.receipt.model == admitted.admission.model:
+                await self.responses.keep(name, live.partial)
         except Exception as error:
             fault = error
             raise

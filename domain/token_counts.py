@@ -27,6 +27,8 @@ Count = Callable[[str], int | None]
 
 TOKENS_AROUND_A_MESSAGE = 8
 """What a provider's template adds to each message, generously."""
+TOKENS_AROUND_TOOLS = 1_024
+"""What a provider adds once to explain how tools are called, generously."""
 LARGEST_IMAGE_TOKENS = 50_000
 """What one image counts as at most: some models count a large image as 48 000 tokens."""
 LARGEST_FILE_TOKENS = 200_000
@@ -111,6 +113,8 @@ def bound_input_tokens(
         total += _bytes_of(message) if counted is None else counted
     if request.tools or request.extra or request.response_format != "text":
         total += _bytes_around(request)
+    if request.tools:
+        total += TOKENS_AROUND_TOOLS
     total += _attachments(request)
     return total if window is None else min(total, window)
 

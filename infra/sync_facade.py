@@ -47,7 +47,11 @@ class _Loop:
         except RuntimeError:
             self.check_open()  # another thread closed it meanwhile
             raise
-        return running.result()
+        try:
+            return running.result()
+        except KeyboardInterrupt:
+            running.cancel()  # whoever asked is gone: what goes on would be paid for in vain
+            raise
 
 
 class _Blocking(Generic[P, T]):

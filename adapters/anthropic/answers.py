@@ -2,10 +2,10 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tollkeeper.adapters.anthropic.faults import ADAPTER, PORT, corrupt
+from tollkeeper.adapters.wire.causes import chain, without_frames
 from tollkeeper.domain.errors import PortError, Rejected, Unavailable
 from tollkeeper.domain.errors import Timeout as PortTimeout
 
@@ -104,7 +104,7 @@ def _meaning(error: Exception) -> PortError:
     import httpx2
 
     failed_to_connect = isinstance(error, httpx2.ConnectError)
-    if failed_to_connect and any(isinstance(inner, ssl.SSLError) for inner in _chain(error)):
+    if failed_to_connect and any(isinstance(inner, ssl.SSLError) for inner in chain(error)):
         text = "no secure connection to the provider: its certificate or TLS set-up is refused"
         return Unavailable(text, port=PORT, adapter=ADAPTER, code="tls_failed")
     if isinstance(error, httpx2.ConnectTimeout):
@@ -129,22 +129,3 @@ def timed_out(error: Exception | None = None) -> PortTimeout:
     fault = PortTimeout(text, port=PORT, adapter=ADAPTER, ambiguous=True)
     fault.__cause__ = None if error is None else without_frames(error)
     return fault
-
-
-def without_frames(error: Exception) -> Exception:
-    """Drop the frames that *error* passed: the variables in them hold the headers, and the key."""
-    for inner in _chain(error):
-        inner.__traceback__ = None
-    return error
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Give *error* and all that led to it."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        inner = waiting.pop()
-        if inner is not None and id(inner) not in seen:
-            seen.add(id(inner))
-            yield inner
-            waiting += [inner.__cause__, inner.__context__]

@@ -13,7 +13,6 @@ from tollkeeper.adapters.anthropic.encoding import encode_request, extra_headers
 from tollkeeper.adapters.anthropic.faults import (
     ADAPTER,
     PORT,
-    ProviderFault,
     corrupt,
     provider_error,
 )
@@ -26,6 +25,7 @@ from tollkeeper.adapters.anthropic.options import (
     parse_url,
 )
 from tollkeeper.adapters.anthropic.stream_decoder import StreamDecoder
+from tollkeeper.adapters.wire.faults import ProviderFault
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion, Delta, as_deltas
 from tollkeeper.domain.credentials import Credential

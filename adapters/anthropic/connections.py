@@ -1,6 +1,5 @@
 """The connections of one adapter: to one base URL, in one event loop, whosever key is sent."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -11,7 +10,8 @@ from attrs import frozen
 from tollkeeper.adapters.anthropic.answers import Answer, network_errors, transport_error
 from tollkeeper.adapters.anthropic.faults import ADAPTER, PORT, provider_error
 from tollkeeper.adapters.anthropic.sdk import Exchange, make_client, send
-from tollkeeper.domain.errors import ConfigurationError, PoolExhausted, TollkeeperError
+from tollkeeper.adapters.wire.slots import Slots
+from tollkeeper.domain.errors import TollkeeperError
 from tollkeeper.domain.secret import Secret
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ _OWN = {
 @frozen
 class _Open:
     client: "anthropic.AsyncAnthropic"
-    slots: asyncio.Semaphore
-    loop: asyncio.AbstractEventLoop
+    slots: Slots
 
 
 class Connections:
@@ -42,7 +41,7 @@ class Connections:
     ) -> None:
         self._base_url = base_url
         self._limit = limit
-        self._connect_timeout = connect_timeout.total_seconds()
+        self._connect_timeout = connect_timeout
         self._largest = largest_response
         self._open: _Open | None = None
 
@@ -58,24 +57,20 @@ class Connections:
         """Close all connections; a later request opens new ones."""
         if self._open is not None:
             opened, self._open = self._open, None
-            if opened.loop.is_closed():
+            if opened.slots.stranded:
                 with suppress(RuntimeError):  # the connections went with their loop
                     await opened.client.close()
             else:
                 await opened.client.close()
 
     async def _opened(self) -> _Open:
-        loop = asyncio.get_running_loop()
-        if self._open is not None and self._open.loop is loop:
-            return self._open
         if self._open is not None:
-            if not self._open.loop.is_closed():
-                raise ConfigurationError(
-                    "this adapter is in use in another event loop: make one for each loop"
-                )
+            if self._open.slots.here():
+                return self._open
             await self.close()
         client = make_client(self._base_url)
-        self._open = _Open(client, asyncio.Semaphore(self._limit), loop)
+        slots = Slots(self._limit, patience=self._connect_timeout, port=PORT, adapter=ADAPTER)
+        self._open = _Open(client, slots)
         return self._open
 
     @asynccontextmanager
@@ -98,7 +93,7 @@ class Connections:
             TollkeeperError: the provider refuses.
         """
         opened = await self._opened()
-        await self._take_slot(opened.slots)
+        await opened.slots.take()
         try:
             exchange = Exchange(_headers(body, key, headers or {}))
             answer = Answer(
@@ -110,20 +105,6 @@ class Connections:
                 await answer.close()
         finally:
             opened.slots.release()
-
-    async def _take_slot(self, slots: asyncio.Semaphore) -> None:
-        if not slots.locked():
-            await slots.acquire()
-            return
-        try:
-            async with asyncio.timeout(self._connect_timeout):
-                await slots.acquire()
-        except TimeoutError as error:
-            raise PoolExhausted(
-                "all connections to the provider are in use: try again, or allow more",
-                port=PORT,
-                adapter=ADAPTER,
-            ) from error
 
     async def _send(
         self,
@@ -137,7 +118,7 @@ class Connections:
 
         timeout = httpx2.Timeout(
             None if idle is None else idle.total_seconds(),
-            connect=self._connect_timeout,
+            connect=self._connect_timeout.total_seconds(),
             pool=None,
         )
         fault: TollkeeperError

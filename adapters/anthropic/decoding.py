@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from tollkeeper.adapters.anthropic.faults import ProviderFault, corrupt, fault_of
+from tollkeeper.adapters.anthropic.faults import corrupt, fault_of
 from tollkeeper.adapters.anthropic.usage import decode_usage, pools_of
+from tollkeeper.adapters.wire.faults import ProviderFault
 from tollkeeper.domain.completions import Completion, FinishReason
 from tollkeeper.domain.messages import ReasoningPart, ToolCall
 

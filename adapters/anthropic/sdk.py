@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from tollkeeper.adapters.anthropic.faults import ProviderFault, decode_fault
+from tollkeeper.adapters.anthropic.faults import decode_fault
+from tollkeeper.adapters.wire.faults import ProviderFault
 from tollkeeper.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from tollkeeper.adapters.anthropic.decoding import (
     named,
     thought_of,
 )
-from tollkeeper.adapters.anthropic.faults import corrupt, fault_of, provider_error
-from tollkeeper.adapters.anthropic.sse import EventSplitter
+from tollkeeper.adapters.anthropic.faults import ADAPTER, corrupt, fault_of, provider_error
 from tollkeeper.adapters.anthropic.usage import Usage, decode_usage, pools_of
+from tollkeeper.adapters.wire.sse import EventSplitter
 from tollkeeper.domain.completions import Delta, ToolCallDelta
 from tollkeeper.domain.errors import TollkeeperError
 
@@ -64,7 +64,7 @@ class StreamDecoder:
 
     def __init__(self, *, warnings: tuple[str, ...] = ()) -> None:
         self._warnings = warnings
-        self._events = EventSplitter()
+        self._events = EventSplitter(ADAPTER)
         self._blocks: dict[int, _OpenBlock] = {}
         self._calls = 0
         self._started: Usage | None = None

@@ -6,68 +6,25 @@ import msgspec
 
 from tollkeeper.adapters.litellm.faults import corrupt
 from tollkeeper.adapters.litellm.usage import of
+from tollkeeper.adapters.wire.call_numbers import CallNumbers
 from tollkeeper.domain.completions import ToolCallDelta
 from tollkeeper.domain.messages import ToolCall
 
 _SIGNED_ID = "__thought__"  # litellm hangs a signature onto the id, for hosts that keep no more
 
 
-class CallNumbers:
-    """Numbers the tool calls of one stream.
+def numbered(numbers: CallNumbers, pieces: Any) -> tuple[ToolCallDelta, ...]:
+    """Return *pieces* with the *numbers* that their calls have in this answer.
 
-    Some providers give each of several calls the number 0, others none at all: a piece that
-    brings an id other than its call's begins a new call.
+    Raises:
+        CorruptResponse: the provider's own number is below 0.
     """
-
-    def __init__(self) -> None:
-        self._ids: list[str] = []
-        self._named: list[bool] = []
-        self._signed: list[bool] = []
-        self._current: dict[int, int] = {}
-
-    @property
-    def any(self) -> bool:
-        """Whether a tool was called."""
-        return bool(self._ids)
-
-    @property
-    def unnamed(self) -> bool:
-        """Whether a call never got the name of its tool."""
-        return not all(self._named)
-
-    def numbered(self, pieces: Any) -> tuple[ToolCallDelta, ...]:
-        """Return *pieces* with the number that each call has in this answer.
-
-        Raises:
-            CorruptResponse: the provider's own number is below 0.
-        """
-        return tuple(self._numbered(position, piece) for position, piece in enumerate(pieces))
-
-    def _numbered(self, position: int, piece: Any) -> ToolCallDelta:
+    found = []
+    for position, piece in enumerate(pieces):
         index = of(piece, "index")
-        index = position if not isinstance(index, int) else index
-        if index < 0:
-            raise corrupt("the provider's answer numbers a tool call below 0")
-        given, name, arguments, signature = call_of(piece)
-        number = self._current.get(index)
-        known = "" if number is None else self._ids[number]
-        if number is None or (given and known and given != known):
-            number = len(self._ids)
-            self._ids.append("")
-            self._named.append(False)
-            self._signed.append(False)
-            self._current[index] = number
-        told, named, signed = bool(self._ids[number]), self._named[number], self._signed[number]
-        self._ids[number] = self._ids[number] or given
-        self._named[number] = named or bool(name)
-        self._signed[number] = signed or bool(signature)
-        return ToolCallDelta(
-            number,
-            "" if told else given,
-            "" if named else name,
-            arguments,
-            "" if signed else signature,
-        )
+        index = index if isinstance(index, int) else position
+        found.append(numbers.numbered(index, *call_of(piece)))
+    return tuple(found)
 
 
 def whole_call(piece: Any) -> ToolCall:

@@ -7,11 +7,10 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from tollkeeper.adapters.litellm.answers import Answer
 from tollkeeper.adapters.litellm.connections import Connections
 from tollkeeper.adapters.litellm.decoding import ChunkDecoder, decode_completion, decode_object
-from tollkeeper.adapters.litellm.exchanges import alive, whole_body
-from tollkeeper.adapters.litellm.faults import PORT, ProviderFault, provider_error
+from tollkeeper.adapters.litellm.exchanges import alive
+from tollkeeper.adapters.litellm.faults import ERRORS, PORT, provider_error
 from tollkeeper.adapters.litellm.lines import Lines
 from tollkeeper.adapters.litellm.options import (
     checked_base_url,
@@ -25,6 +24,9 @@ from tollkeeper.adapters.litellm.sealed import Sealed
 from tollkeeper.adapters.litellm.styles import style_of
 from tollkeeper.adapters.litellm.translation import Translation
 from tollkeeper.adapters.litellm.watching import Watched
+from tollkeeper.adapters.wire.answers import Answer
+from tollkeeper.adapters.wire.exchanges import whole_body
+from tollkeeper.adapters.wire.faults import ProviderFault
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion, Delta, as_deltas
 from tollkeeper.domain.credentials import Credential
@@ -218,7 +220,7 @@ class LitellmChatModel:
     async def _whole(
         self, answer: Answer, translation: Translation, outgoing: Outgoing
     ) -> Completion:
-        found = decode_object(await whole_body(answer))
+        found = decode_object(await whole_body(answer, ERRORS))
         if isinstance(found, ProviderFault):
             raise provider_error(found, answer.headers)
         if isinstance(found, ContentFiltered):

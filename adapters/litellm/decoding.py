@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from tollkeeper.adapters.litellm.call_numbers import CallNumbers, whole_call
-from tollkeeper.adapters.litellm.faults import PORT, ProviderFault, blocked, corrupt, fault_of
+from tollkeeper.adapters.litellm.call_numbers import numbered, whole_call
+from tollkeeper.adapters.litellm.faults import ADAPTER, PORT, blocked, corrupt
 from tollkeeper.adapters.litellm.reasons import finish_reason_of
 from tollkeeper.adapters.litellm.usage import of, pools
 from tollkeeper.adapters.litellm.watching import Watched
+from tollkeeper.adapters.wire.call_numbers import CallNumbers
+from tollkeeper.adapters.wire.faults import ProviderFault, fault_of
 from tollkeeper.domain.completions import (
     Completion,
     Delta,
@@ -85,7 +87,7 @@ class ChunkDecoder:
         self._watched = watched
         self._formed = formed
         self._warnings = warnings
-        self._calls = CallNumbers()
+        self._calls = CallNumbers(ADAPTER)
         self._usage: TokenUsage | None = None
         self._refused = False
         self._model = ""
@@ -109,7 +111,7 @@ class ChunkDecoder:
 
     def _generic(self, chunk: dict[str, Any]) -> Delta | None:
         tool = chunk.get("tool_use")
-        calls = self._calls.numbered([tool]) if tool else ()
+        calls = numbered(self._calls, [tool]) if tool else ()
         return self._delta(text=_word(chunk.get("text")), tool_calls=calls)
 
     def _said(self, chunk: Any, choice: Any) -> Delta | None:
@@ -120,7 +122,7 @@ class ChunkDecoder:
         self._refused = self._refused or bool(refusal)
         return self._delta(
             text=_word(of(said, "content")),
-            tool_calls=self._calls.numbered(of(said, "tool_calls") or ()),
+            tool_calls=numbered(self._calls, of(said, "tool_calls") or ()),
             reasoning=reasoning,
             refusal=refusal,
             logprobs=tuple(_logprobs(of(choice, "logprobs"))),

@@ -8,8 +8,8 @@ from typing import Self
 from tollkeeper.adapters.litellm.connections import Connections
 from tollkeeper.adapters.litellm.decoding import decode_object
 from tollkeeper.adapters.litellm.embedding import EmbeddingTranslation
-from tollkeeper.adapters.litellm.exchanges import alive, whole_body
-from tollkeeper.adapters.litellm.faults import ProviderFault, provider_error
+from tollkeeper.adapters.litellm.exchanges import alive
+from tollkeeper.adapters.litellm.faults import ERRORS, provider_error
 from tollkeeper.adapters.litellm.options import (
     EMBEDDER_OPTIONS,
     checked_base_url,
@@ -21,8 +21,11 @@ from tollkeeper.adapters.litellm.options import (
 from tollkeeper.adapters.litellm.outgoing import Outgoing
 from tollkeeper.adapters.litellm.sealed import Sealed
 from tollkeeper.adapters.litellm.styles import style_of
-from tollkeeper.adapters.litellm.vectors import PORT, decode_vectors
+from tollkeeper.adapters.litellm.vectors import decode_vectors
 from tollkeeper.adapters.litellm.watching import Watched
+from tollkeeper.adapters.wire.exchanges import whole_body
+from tollkeeper.adapters.wire.faults import ProviderFault
+from tollkeeper.adapters.wire.vectors import PORT
 from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.embeddings import EmbeddingRequest, Embeddings
 from tollkeeper.domain.errors import ContentFiltered
@@ -134,7 +137,7 @@ class LitellmEmbedder:
             headers=outgoing.headers,
             total=self._total_timeout,
         ) as answer:
-            found = decode_object(await whole_body(answer), port=PORT)
+            found = decode_object(await whole_body(answer, ERRORS), port=PORT)
             if isinstance(found, ProviderFault):
                 raise provider_error(found, answer.headers, port=PORT)
             if isinstance(found, ContentFiltered):

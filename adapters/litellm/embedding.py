@@ -11,7 +11,7 @@ from tollkeeper.adapters.litellm.quiet import load, quietly
 from tollkeeper.adapters.litellm.sealed import Sealed
 from tollkeeper.adapters.litellm.styles import Style
 from tollkeeper.adapters.litellm.unlogged import Unlogged
-from tollkeeper.adapters.litellm.vectors import PORT
+from tollkeeper.adapters.wire.vectors import PORT
 from tollkeeper.domain.embeddings import EmbeddingRequest
 from tollkeeper.domain.errors import ConfigurationError, Unsupported
 from tollkeeper.domain.secret import Secret

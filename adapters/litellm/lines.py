@@ -4,10 +4,11 @@ import json
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
-from tollkeeper.adapters.litellm.answers import Answer
-from tollkeeper.adapters.litellm.faults import blocked, corrupt, fault_of, provider_error
+from tollkeeper.adapters.litellm.faults import blocked, corrupt, provider_error
 from tollkeeper.adapters.litellm.styles import Style
 from tollkeeper.adapters.litellm.watching import Watched
+from tollkeeper.adapters.wire.answers import Answer
+from tollkeeper.adapters.wire.faults import fault_of
 from tollkeeper.domain.errors import PortError
 
 LONGEST_LINE = 16 * 1024 * 1024

@@ -6,10 +6,10 @@ from typing import Any
 from attrs import field, frozen
 
 from tollkeeper.adapters.litellm.encoding import add_schema
-from tollkeeper.adapters.litellm.headers import checked_headers
 from tollkeeper.adapters.litellm.quiet import load
 from tollkeeper.adapters.litellm.sealed import Sealed
 from tollkeeper.adapters.litellm.styles import Style
+from tollkeeper.adapters.wire.headers import checked_headers
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.secret import Secret
 from tollkeeper.domain.tools import JsonSchema

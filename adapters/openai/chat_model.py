@@ -5,14 +5,12 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from tollkeeper.adapters.openai.answers import Answer
 from tollkeeper.adapters.openai.connections import Connections
 from tollkeeper.adapters.openai.decoding import decode_completion
 from tollkeeper.adapters.openai.dialects import MaxTokensField, dialect_for
 from tollkeeper.adapters.openai.encoding import encode_request, fitted
-from tollkeeper.adapters.openai.exchanges import alive, whole_body
-from tollkeeper.adapters.openai.faults import ProviderFault, provider_error
-from tollkeeper.adapters.openai.headers import checked_headers
+from tollkeeper.adapters.openai.exchanges import alive
+from tollkeeper.adapters.openai.faults import ERRORS, provider_error
 from tollkeeper.adapters.openai.options import (
     checked_base_url,
     checked_provider,
@@ -20,6 +18,10 @@ from tollkeeper.adapters.openai.options import (
     parse_url,
 )
 from tollkeeper.adapters.openai.stream_decoder import StreamDecoder
+from tollkeeper.adapters.wire.answers import Answer
+from tollkeeper.adapters.wire.exchanges import whole_body
+from tollkeeper.adapters.wire.faults import ProviderFault
+from tollkeeper.adapters.wire.headers import checked_headers
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion, Delta, as_deltas
 from tollkeeper.domain.credentials import Credential
@@ -216,7 +218,7 @@ class OpenaiChatModel:
 
     async def _whole(self, answer: Answer, warnings: tuple[str, ...]) -> Completion:
         found = decode_completion(
-            await whole_body(answer), dialect=self._dialect, warnings=warnings
+            await whole_body(answer, ERRORS), dialect=self._dialect, warnings=warnings
         )
         if isinstance(found, ProviderFault):
             raise provider_error(found, answer.headers)

@@ -1,36 +1,22 @@
-"""The connections of one adapter: to one base URL, in one event loop; each request has its key."""
+"""The connections of one adapter: to one base URL; each request has its key."""
 
-import asyncio
-import io
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
-import aiohttp
-from attrs import frozen
 from yarl import URL
 
-from tollkeeper.adapters.openai.answers import Answer, transport_error
-from tollkeeper.adapters.openai.faults import ADAPTER, PORT
+from tollkeeper.adapters.openai.faults import ADAPTER
+from tollkeeper.adapters.wire.answers import Answer
+from tollkeeper.adapters.wire.connections import HttpConnections
+from tollkeeper.adapters.wire.keys import revealed
 from tollkeeper.domain.credentials import Credential
-from tollkeeper.domain.errors import ConfigurationError, CredentialsRefused, PoolExhausted
-
-_LARGEST_BYTES_BODY = 2**20  # aiohttp writes larger ones piece by piece only from a file object
-
-
-@frozen
-class _Open:
-    session: aiohttp.ClientSession
-    slots: asyncio.Semaphore
-    loop: asyncio.AbstractEventLoop
 
 
 class Connections:
     """Sends requests to one base URL of one provider; no key that is bound elsewhere goes there.
 
-    *own* is the credential of requests that bring none; *port* is what errors say. Redirects are
-    not followed, cookies not kept, proxies and .netrc not read from the environment. A failed
-    request is not sent again.
+    *own* is the credential of requests that bring none; *port* is what errors say.
     """
 
     def __init__(
@@ -42,51 +28,30 @@ class Connections:
         limit: int,
         connect_timeout: timedelta,
         largest_response: int,
-        port: str = PORT,
+        port: str = "chat_model",
     ) -> None:
         self._provider = provider
         self._base_url = base_url
         self._own = own
         self._port = port
         self._urls: dict[str, URL] = {}
-        self._limit = limit
-        self._connect_timeout = connect_timeout.total_seconds()
-        self._largest = largest_response
-        self._open: _Open | None = None
+        self._http = HttpConnections(
+            limit=limit,
+            connect_timeout=connect_timeout,
+            largest_response=largest_response,
+            port=port,
+            adapter=ADAPTER,
+        )
 
     async def open(self) -> None:
         """Make ready to connect, in the running loop; nothing is sent yet."""
-        await self._opened()
+        await self._http.open()
 
     async def close(self) -> None:
         """Close all connections; a later request opens new ones."""
-        if self._open is not None:
-            session, self._open = self._open.session, None
-            await session.close()
+        await self._http.close()
 
-    async def _opened(self) -> _Open:
-        loop = asyncio.get_running_loop()
-        if self._open is not None and self._open.loop is loop:
-            return self._open
-        if self._open is not None:
-            if not self._open.loop.is_closed():
-                raise ConfigurationError(
-                    "this adapter is in use in another event loop: make one for each loop"
-                )
-            await self.close()
-        session = aiohttp.ClientSession(
-            # Places are given out by the semaphore, so that waiting for one can be told from
-            # waiting for the network.
-            connector=aiohttp.TCPConnector(limit=0),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            headers={"User-Agent": "tollkeeper", "Accept-Encoding": "identity"},
-        )
-        self._open = _Open(session, asyncio.Semaphore(self._limit), loop)
-        return self._open
-
-    @asynccontextmanager
-    async def request(
+    def request(
         self,
         method: str,
         path: str,
@@ -96,7 +61,7 @@ class Connections:
         total: timedelta | None = None,
         credential: Credential | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[Answer]:
+    ) -> AbstractAsyncContextManager[Answer]:
         """Send one request and lend its answer; leaving closes what was not read to its end.
 
         *idle* bounds the time without a byte, *total* the whole; both None is for ever.
@@ -109,67 +74,18 @@ class Connections:
         """
         if credential is not None:
             self._revealed(credential)  # refused before a place is taken, and anything is sent
-        opened = await self._opened()
-        await self._take_slot(opened.slots)
-        try:
-            wait = None if idle is None else idle.total_seconds()
-            whole = None if total is None else total.total_seconds()
-            bearer = credential or self._own
-            response = await self._send(
-                opened.session, method, path, body, wait, whole, bearer, headers
-            )
-            try:
-                yield Answer(response, idle=wait, largest=self._largest, port=self._port)
-            finally:
-                response.close()  # at the end of its content aiohttp has taken the connection back
-        finally:
-            opened.slots.release()
-
-    async def _take_slot(self, slots: asyncio.Semaphore) -> None:
-        if not slots.locked():
-            await slots.acquire()
-            return
-        try:
-            async with asyncio.timeout(self._connect_timeout):
-                await slots.acquire()
-        except TimeoutError as error:
-            raise PoolExhausted(
-                "all connections to the provider are in use: try again, or allow more",
-                port=self._port,
-                adapter=ADAPTER,
-            ) from error
-
-    async def _send(
-        self,
-        session: aiohttp.ClientSession,
-        method: str,
-        path: str,
-        body: bytes | None,
-        idle: float | None,
-        total: float | None,
-        credential: Credential | None,
-        more: Mapping[str, str] | None,
-    ) -> aiohttp.ClientResponse:
+        bearer = credential or self._own
         url = self._urls.get(path)
         if url is None:
             url = self._urls[path] = URL(self._base_url + path)
-        try:
-            return await session.request(
-                method,
-                url,
-                data=io.BytesIO(body) if body and len(body) > _LARGEST_BYTES_BODY else body,
-                headers=self._headers(body, credential, more),
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(
-                    total=total,
-                    sock_connect=self._connect_timeout,
-                    connect=self._connect_timeout,
-                    sock_read=idle,
-                ),
-            )
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            fault = transport_error(error, port=self._port)
-        raise fault  # outside the except, so that what holds our headers is not its context
+        return self._http.request(
+            method,
+            url,
+            body,
+            headers=lambda: self._headers(body, bearer, headers),
+            idle=idle,
+            total=total,
+        )
 
     def _headers(
         self, body: bytes | None, credential: Credential | None, more: Mapping[str, str] | None
@@ -182,10 +98,10 @@ class Connections:
         return headers
 
     def _revealed(self, credential: Credential) -> str:
-        try:
-            return credential.revealed_to(
-                provider=self._provider, base_url=self._base_url, adapter=ADAPTER
-            )
-        except CredentialsRefused as error:
-            error.port = self._port
-            raise
+        return revealed(
+            credential,
+            provider=self._provider,
+            base_url=self._base_url,
+            port=self._port,
+            adapter=ADAPTER,
+        )

@@ -11,9 +11,10 @@ import msgspec
 
 from tollkeeper.adapters.openai.dialects import OPENAI, Dialect
 from tollkeeper.adapters.openai.extras import beside_groq, decode_logprobs
-from tollkeeper.adapters.openai.faults import ProviderFault, corrupt, decode_fault, fault_of
+from tollkeeper.adapters.openai.faults import corrupt
 from tollkeeper.adapters.openai.reasoning import Thoughts
 from tollkeeper.adapters.openai.usage import NULL, decode_report
+from tollkeeper.adapters.wire.faults import ProviderFault, decode_fault, fault_of
 from tollkeeper.domain.completions import Completion, FinishReason, TokenLogprob, TokenUsage
 from tollkeeper.domain.messages import ToolCall
 

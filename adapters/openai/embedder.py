@@ -6,8 +6,8 @@ from typing import Self
 
 from tollkeeper.adapters.openai.connections import Connections
 from tollkeeper.adapters.openai.dialects import dialect_for
-from tollkeeper.adapters.openai.exchanges import alive, whole_body
-from tollkeeper.adapters.openai.faults import ProviderFault, provider_error
+from tollkeeper.adapters.openai.exchanges import alive
+from tollkeeper.adapters.openai.faults import ERRORS, provider_error
 from tollkeeper.adapters.openai.options import (
     EMBEDDER_OPTIONS,
     checked_base_url,
@@ -15,7 +15,10 @@ from tollkeeper.adapters.openai.options import (
     own_credential,
     parse_url,
 )
-from tollkeeper.adapters.openai.vectors import PORT, decode_vectors, encode_texts
+from tollkeeper.adapters.openai.vectors import decode_vectors, encode_texts
+from tollkeeper.adapters.wire.exchanges import whole_body
+from tollkeeper.adapters.wire.faults import ProviderFault
+from tollkeeper.adapters.wire.vectors import PORT
 from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.embeddings import EmbeddingRequest, Embeddings
 from tollkeeper.domain.secret import Secret
@@ -125,7 +128,7 @@ class OpenaiEmbedder:
         async with self._connections.request(
             "POST", "/embeddings", body, total=self._total_timeout, credential=credential
         ) as answer:
-            found = decode_vectors(await whole_body(answer), request)
+            found = decode_vectors(await whole_body(answer, ERRORS), request)
             if isinstance(found, ProviderFault):
                 raise provider_error(found, answer.headers, port=PORT)
             return found

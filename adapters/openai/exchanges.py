@@ -1,43 +1,10 @@
-"""What chat models and embedders do alike with an answer."""
+"""What chat models and embedders do alike."""
 
-import asyncio
 from datetime import timedelta
 
-from tollkeeper.adapters.openai.answers import Answer
 from tollkeeper.adapters.openai.connections import Connections
-from tollkeeper.adapters.openai.faults import corrupt, decode_fault, provider_error
-from tollkeeper.domain.errors import PortError, TollkeeperError
-
-_LARGEST_FAULT = 64 * 1024
-_FAULT_PATIENCE = 5.0  # seconds for the body of an error; its status alone says enough
-_HEALTH_PATIENCE = timedelta(seconds=15)
-
-
-async def whole_body(answer: Answer) -> bytes:
-    """Read the body of an answer that says what was asked for.
-
-    Raises:
-        TollkeeperError: it says what went wrong, or is a web page.
-    """
-    if answer.status != 200:
-        raise await fault_in(answer)
-    if answer.content_type == "text/html":
-        raise corrupt(
-            "a web page answers in the provider's place: check the base URL", port=answer.port
-        )
-    return await answer.read_all()
-
-
-async def fault_in(answer: Answer) -> TollkeeperError:
-    """Read an answer that says what went wrong, and make the error for it."""
-    body = b""
-    try:
-        async with asyncio.timeout(_FAULT_PATIENCE):
-            body = await answer.read_all(most=_LARGEST_FAULT)
-    except (PortError, TimeoutError):
-        pass  # the status alone says enough
-    fault = decode_fault(body, status=answer.status)
-    return provider_error(fault, answer.headers, port=answer.port)
+from tollkeeper.adapters.openai.faults import ERRORS
+from tollkeeper.adapters.wire.exchanges import HEALTH_PATIENCE, fault_in
 
 
 async def alive(connections: Connections, base_url: str, *, total: timedelta) -> str:
@@ -46,7 +13,7 @@ async def alive(connections: Connections, base_url: str, *, total: timedelta) ->
     Raises:
         PortError: it does not answer, refuses the key, redirects, or says that it is down.
     """
-    async with connections.request("GET", "/models", total=min(total, _HEALTH_PATIENCE)) as answer:
+    async with connections.request("GET", "/models", total=min(total, HEALTH_PATIENCE)) as answer:
         if answer.status in (401, 403) or answer.status >= 500 or 300 <= answer.status < 400:
-            raise await fault_in(answer)
+            raise await fault_in(answer, ERRORS)
         return f"{base_url} answers"

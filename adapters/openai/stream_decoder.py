@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tollkeeper.adapters.openai.call_numbers import CallNumbers
+from tollkeeper.adapters.openai.call_numbers import numbered
 from tollkeeper.adapters.openai.decoding import (
     Said,
     WireAnswer,
@@ -16,10 +16,12 @@ from tollkeeper.adapters.openai.decoding import (
     usage_of,
 )
 from tollkeeper.adapters.openai.dialects import OPENAI, Dialect
-from tollkeeper.adapters.openai.faults import ProviderFault, corrupt, provider_error
+from tollkeeper.adapters.openai.faults import ADAPTER, corrupt, provider_error
 from tollkeeper.adapters.openai.reasoning import Thoughts
-from tollkeeper.adapters.openai.sse import EventSplitter
 from tollkeeper.adapters.openai.usage import NULL
+from tollkeeper.adapters.wire.call_numbers import CallNumbers
+from tollkeeper.adapters.wire.faults import ProviderFault
+from tollkeeper.adapters.wire.sse import EventSplitter
 from tollkeeper.domain.completions import Delta, TokenUsage
 
 _DONE = b"[DONE]"
@@ -37,8 +39,8 @@ class StreamDecoder:
     def __init__(self, dialect: Dialect = OPENAI, *, warnings: tuple[str, ...] = ()) -> None:
         self._dialect = dialect
         self._warnings = warnings
-        self._events = EventSplitter()
-        self._calls = CallNumbers()
+        self._events = EventSplitter(ADAPTER)
+        self._calls = CallNumbers(ADAPTER)
         self._thoughts = Thoughts()
         self._usage: TokenUsage | None = None
         self._told: dict[str, Any] = {}
@@ -121,7 +123,7 @@ class StreamDecoder:
             reason = finish_reason_of(choice.finish_reason, refused=self._refused, called=called)
         text, refusal = said.content or "", said.refusal or ""
         reasoning = reasoning_of(said, self._thoughts)
-        calls = self._calls.numbered(said.tool_calls) if said.tool_calls else ()
+        calls = numbered(self._calls, said.tool_calls) if said.tool_calls else ()
         logprobs = logprobs_of(choice)
         if self._begun and not (text or calls or reason or reasoning or refusal or logprobs):
             return None

@@ -5,7 +5,6 @@ The format is described at https://platform.openai.com/docs/api-reference/embedd
 
 import base64
 import binascii
-import math
 import sys
 from array import array
 from typing import Any
@@ -14,17 +13,12 @@ import msgspec
 
 from tollkeeper.adapters.openai.dialects import Dialect
 from tollkeeper.adapters.openai.encoding import encode_json
-from tollkeeper.adapters.openai.faults import (
-    ADAPTER,
-    ProviderFault,
-    corrupt,
-    decode_fault,
-    fault_of,
-)
+from tollkeeper.adapters.openai.faults import ERRORS
+from tollkeeper.adapters.wire.faults import ProviderFault, decode_fault, fault_of
+from tollkeeper.adapters.wire.vectors import PORT, check_vectors, in_order
 from tollkeeper.domain.embeddings import EmbeddingRequest, Embeddings
-from tollkeeper.domain.errors import CorruptResponse, Rejected, Unsupported
+from tollkeeper.domain.errors import CorruptResponse, Unsupported
 
-PORT = "embedder"
 OUT_OF_REACH = frozenset({"model", "input", "encoding_format", "dimensions"})
 """What ``extra`` may not set: the price and the reading of the answer rest on it."""
 _NULL = msgspec.Raw(b"null")
@@ -95,38 +89,11 @@ def decode_vectors(body: bytes, request: EmbeddingRequest) -> Embeddings | Provi
         raise _corrupt("the provider's answer is not in the embeddings format") from error
     if answer.error:
         return fault_of({"error": answer.error, "code": answer.code})
-    found = _in_order(answer.data or [], len(request.texts))
+    data = answer.data or []
+    found = in_order(data, [each.index for each in data], len(request.texts), ERRORS)
     vectors = tuple(_floats(each.embedding) for each in found)
-    length = len(vectors[0])
-    if not length or any(len(vector) != length for vector in vectors):
-        raise _corrupt("the provider's vectors are not all of one length")
-    if not all(math.isfinite(sum(vector)) for vector in vectors):
-        raise _corrupt("the provider's vectors hold what is no number")
-    if request.dimensions is not None and length != request.dimensions:
-        raise Rejected(
-            f"{request.model} does not make vectors of {request.dimensions} dimensions: leave "
-            "dimensions out, or choose another model",
-            port=PORT,
-            adapter=ADAPTER,
-            ambiguous=True,
-            code="dimensions_not_honoured",
-        )
+    check_vectors(vectors, request, ERRORS)
     return Embeddings(vectors, _tokens(answer.usage), answer.model or "")
-
-
-def _in_order(data: list[_Vector], count: int) -> list[_Vector]:
-    """Put *data* in the order of the texts; without any index it is in order already.
-
-    A format that leaves out zeros leaves out the first index.
-    """
-    if len(data) != count:
-        raise _corrupt("the provider's answer has not one vector for each text")
-    if all(each.index is None for each in data):
-        return data
-    places = {each.index or 0: each for each in data}
-    if places.keys() != set(range(count)):
-        raise _corrupt("the provider's answer numbers its vectors wrongly")
-    return [places[place] for place in range(count)]
 
 
 def _floats(embedding: str | list[float]) -> tuple[float, ...]:
@@ -155,4 +122,4 @@ def _tokens(raw: msgspec.Raw) -> int | None:
 
 
 def _corrupt(public_message: str) -> CorruptResponse:
-    return corrupt(public_message, port=PORT)
+    return ERRORS.corrupt(public_message, port=PORT)

@@ -1,9 +1,12 @@
 """What stands behind an error: its causes, without the frames that hold keys."""
 
 from collections.abc import Iterator
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 
-def without_frames(error: Exception) -> Exception:
+def without_frames(error: E) -> E:
     """Drop the frames that *error* passed: the variables in them hold the headers, and the key."""
     for inner in chain(error):
         inner.__traceback__ = None

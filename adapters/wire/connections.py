@@ -10,6 +10,7 @@ from attrs import frozen
 from yarl import URL
 
 from tollkeeper.adapters.wire.answers import Answer, transport_error
+from tollkeeper.adapters.wire.causes import without_frames
 from tollkeeper.adapters.wire.slots import Slots
 
 _LARGEST_BYTES_BODY = 2**20  # aiohttp writes larger ones piece by piece only from a file object
@@ -60,9 +61,7 @@ class HttpConnections:
             if self._open.slots.here():
                 return self._open
             await self.close()
-        slots = Slots(
-            self._limit, patience=self._patience, port=self._port, adapter=self._adapter
-        )
+        slots = Slots(self._limit, patience=self._patience, port=self._port, adapter=self._adapter)
         session = aiohttp.ClientSession(
             # Places are given out by the slots, so that waiting for one can be told from
             # waiting for the network.
@@ -137,6 +136,8 @@ class HttpConnections:
                     sock_read=idle,
                 ),
             )
+        except asyncio.CancelledError as error:
+            raise without_frames(error) from None  # aiohttp's frames hold our headers
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             fault = transport_error(error, port=self._port, adapter=self._adapter)
         raise fault  # outside the except, so that what holds our headers is not its context

@@ -89,7 +89,7 @@ def fault_of(found: object, *, status: int | None = None) -> ProviderFault:
 
 
 def word(value: Any, *, longest: int = 100) -> str:
-    """Return *value* as a text of at most *longest* characters, or nothing if it is no text or number."""
+    """Return a text or whole number as at most *longest* characters, all else as none."""
     return str(value)[:longest] if isinstance(value, str | int) else ""
 
 

@@ -24,11 +24,16 @@ class Slots:
         """
         if self._loop is asyncio.get_running_loop():
             return True
-        if not self._loop.is_closed():
+        if not self.stranded:
             raise ConfigurationError(
                 "this adapter is in use in another event loop: make one for each loop"
             )
         return False
+
+    @property
+    def stranded(self) -> bool:
+        """Whether their loop is closed."""
+        return self._loop.is_closed()
 
     async def take(self) -> None:
         """Take a place; wait for one if there is none.

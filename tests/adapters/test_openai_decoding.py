@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollkeeper.adapters.openai.decoding import WireAnswer, decode_answer, decode_completion
-from tollkeeper.adapters.openai.faults import ProviderFault
 from tollkeeper.adapters.openai.stream_decoder import StreamDecoder
+from tollkeeper.adapters.wire.faults import ProviderFault
 from tollkeeper.domain.completions import Completion, Delta, FinishReason, ToolCallDelta
 from tollkeeper.domain.errors import CorruptResponse
 from tollkeeper.domain.messages import ToolCall

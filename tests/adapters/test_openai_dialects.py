@@ -18,7 +18,7 @@ from tollkeeper.adapters.openai.dialects import (
     dialect_for,
 )
 from tollkeeper.adapters.openai.encoding import encode_request, fitted
-from tollkeeper.adapters.openai.headers import checked_headers
+from tollkeeper.adapters.wire.headers import checked_headers
 from tollkeeper.domain.errors import ConfigurationError, Unsupported
 from tollkeeper.domain.quirks import Quirks
 from tollkeeper.domain.tools import Tool

@@ -5,8 +5,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from tollkeeper.adapters.openai.faults import decode_fault, provider_error
-from tollkeeper.adapters.openai.waits import retry_after
+from tollkeeper.adapters.openai.faults import provider_error
+from tollkeeper.adapters.wire.faults import decode_fault
+from tollkeeper.adapters.wire.waits import retry_after
 from tollkeeper.domain.errors import (
     ContextWindowExceeded,
     CredentialsRefused,

@@ -14,9 +14,10 @@ from tests.servers.openai_server import OpenaiServer, Play, openai_server
 from tollkeeper.adapters.openai.chat_model import OpenaiChatModel
 from tollkeeper.adapters.openai.decoding import decode_completion
 from tollkeeper.adapters.openai.dialects import COMPATIBLE, GROQ, OPENAI, OPENROUTER, Dialect
-from tollkeeper.adapters.openai.faults import ProviderFault, decode_fault, provider_error
+from tollkeeper.adapters.openai.faults import provider_error
 from tollkeeper.adapters.openai.stream_decoder import StreamDecoder
 from tollkeeper.adapters.openai.usage import decode_report
+from tollkeeper.adapters.wire.faults import ProviderFault, decode_fault
 from tollkeeper.domain.completions import Completion, CompletionBuilder, FinishReason, TokenUsage
 from tollkeeper.domain.errors import (
     ContentFiltered,

@@ -8,7 +8,7 @@ import pytest
 from tests.adapters.openai_calls import KEY, ask, shows_nothing
 from tests.servers.openai_server import OpenaiServer, openai_server
 from tollkeeper.adapters.openai.chat_model import OpenaiChatModel
-from tollkeeper.adapters.openai.faults import ProviderFault
+from tollkeeper.adapters.wire.faults import ProviderFault
 from tollkeeper.domain.errors import (
     ContentFiltered,
     ContextWindowExceeded,

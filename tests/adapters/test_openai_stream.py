@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.servers.openai_answers import call_chunks, chunk, event
 from tollkeeper.adapters.openai.dialects import COMPATIBLE, DIALECTS, OPENAI, Dialect
-from tollkeeper.adapters.openai.sse import EventSplitter
 from tollkeeper.adapters.openai.stream_decoder import StreamDecoder
+from tollkeeper.adapters.wire.sse import EventSplitter
 from tollkeeper.domain.completions import (
     Completion,
     CompletionBuilder,
@@ -36,7 +36,7 @@ USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
 
 
 def events_in(pieces: Iterable[bytes], *, longest: int = 1_000) -> list[bytes]:
-    splitter = EventSplitter(longest)
+    splitter = EventSplitter("openai", longest)
     found = [event for piece in pieces for event in splitter.feed(piece)]
     return found + list(splitter.end())
 
@@ -90,7 +90,7 @@ def test_no_bytes_break_the_splitter(pieces: list[bytes]) -> None:
 
 
 def test_a_line_without_an_end_is_refused_and_what_came_before_it_is_not_lost() -> None:
-    splitter = EventSplitter(1_000)
+    splitter = EventSplitter("openai", 1_000)
     seen = []
     with pytest.raises(CorruptResponse):  # noqa: PT012 - what is seen before counts too
         for piece in (b"data: a\n\n" + b"x" * 600, b"x" * 600):
@@ -100,10 +100,10 @@ def test_a_line_without_an_end_is_refused_and_what_came_before_it_is_not_lost() 
 
 
 def test_lines_that_never_make_an_event_are_refused() -> None:
-    splitter = EventSplitter(1_000)
+    splitter = EventSplitter("openai", 1_000)
     with pytest.raises(CorruptResponse):
         list(splitter.feed(b"data: x\n" * 1_000))
-    comments = EventSplitter(1_000)
+    comments = EventSplitter("openai", 1_000)
     for _ in range(1_000):
         assert list(comments.feed(b": ping\n")) == []
 

@@ -176,7 +176,7 @@ async def test_the_steps_are_bounded(tmp_path: Path) -> None:
 async def test_the_cost_of_all_steps_is_bounded(tmp_path: Path) -> None:
     model = MemoryChatModel(calls(("weather", "")))
     async with open_world(tmp_path, clock=LoopClock(), chat_models={"tokens": model}) as world:
-        most = Money.of("0.0005", "USD")
+        most = Money.of("0.0025", "USD")
         found = await run_tools(world, most_cost=most, most_steps=1000, max_tokens=10)
         assert found.ended is RunEnd.COST
         assert found.charged is not None
