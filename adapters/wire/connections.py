@@ -1,5 +1,6 @@
 """Connections of aiohttp: in one event loop, with a bound, and nothing taken from elsewhere."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
