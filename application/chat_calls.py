@@ -15,7 +15,7 @@ from tollkeeper.application.chat_call import (
     require_credential,
 )
 from tollkeeper.application.chat_options import OF_THE_CALL, ChatOptions
-from tollkeeper.application.chat_requests import checked_for, never_used, request_along
+from tollkeeper.application.chat_requests import check_extra, checked_for, never_used, request_along
 from tollkeeper.application.metered_calls import MeteredCalls
 from tollkeeper.application.policy import Policy
 from tollkeeper.application.routes import Routing
@@ -101,6 +101,8 @@ class ChatCalls:
     ) -> ChatRequest:
         card = self.routing.catalogue.card(model) if isinstance(model, str) else None
         rest: dict[str, Any] = {k: v for k, v in options.items() if k not in OF_THE_CALL}
+        if rest.get("extra"):
+            check_extra(rest["extra"])
         if rest.get("max_tokens") is None:
             rest["max_tokens"] = self.policy.default_max_tokens
         if card is not None:

@@ -1,5 +1,6 @@
 """The request as it is put to each of the models that may answer."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -7,11 +8,36 @@ import attrs
 from tollkeeper.application.routes import Route
 from tollkeeper.domain.catalogue import Capability, ModelCard
 from tollkeeper.domain.chat import ChatRequest
+from tollkeeper.domain.checks import checked_json_object
 from tollkeeper.domain.errors import InvalidRequest, Unsupported
 from tollkeeper.domain.meters import Meter
 from tollkeeper.domain.plans import Plan
 from tollkeeper.domain.quirks import NO_QUIRKS, adapt
 from tollkeeper.domain.tools import JsonSchema
+
+_NOT_EXTRA: frozenset[str] = frozenset(
+    {
+        *("model", "models", "route", "n", "speed", "service_tier", "inference_geo"),
+        *("modalities", "audio", "plugins", "web_search_options", "mcp_servers", "tools"),
+    }
+)
+"""What ``extra`` may not set, whoever serves the model: it would cost what nobody has priced."""
+
+
+def check_extra(extra: Mapping[str, Any]) -> None:
+    """Check what goes to the provider untouched.
+
+    Raises:
+        InvalidRequest: it is no JSON object.
+        Unsupported: it would change what the price rests on (code ``extra_out_of_reach``).
+    """
+    checked_json_object(extra, field="extra")
+    refused = sorted(_NOT_EXTRA & extra.keys())
+    if refused:
+        raise Unsupported(
+            f"extra may not set {', '.join(refused)}: the price rests on it",
+            code="extra_out_of_reach",
+        )
 
 
 def needed(request: ChatRequest) -> frozenset[Capability]:

@@ -19,6 +19,7 @@ from tollkeeper.application.chat_call import (
 )
 from tollkeeper.application.chat_calls import counter_for
 from tollkeeper.application.chat_options import CallOptions
+from tollkeeper.application.chat_requests import check_extra
 from tollkeeper.application.live_attempt import LiveAttempt
 from tollkeeper.application.metered_call import MeteredCall
 from tollkeeper.application.metered_calls import MeteredCalls
@@ -182,6 +183,8 @@ class Embed:
             )
             return Choice(route, admission)
 
+        if options.get("extra"):
+            check_extra(options["extra"])
         first = choice(model)
         request = EmbeddingRequest(
             model=first.route.name,

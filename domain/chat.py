@@ -5,8 +5,8 @@ from typing import Any, Literal, TypeVar
 
 from attrs import field, frozen
 
-from tollkeeper.domain.checks import checked_json_object, checked_unicode
-from tollkeeper.domain.errors import InvalidRequest, Unsupported
+from tollkeeper.domain.checks import checked_unicode
+from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.messages import AudioPart, FilePart, ImagePart, Message, Role
 from tollkeeper.domain.prompt_cache import PromptCache
 from tollkeeper.domain.quirks import NO_QUIRKS, OnUnsupported, Quirks
@@ -15,13 +15,6 @@ from tollkeeper.domain.tools import JsonSchema, ResponseFormat, Tool, ToolChoice
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 REASONING_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 MOST_LOGPROBS = 20
-NOT_EXTRA: frozenset[str] = frozenset(
-    {
-        *("model", "models", "route", "n", "speed", "service_tier", "inference_geo"),
-        *("modalities", "audio", "plugins", "web_search_options", "mcp_servers", "tools"),
-    }
-)
-"""What ``extra`` may not set, whoever serves the model: it would cost what nobody has priced."""
 
 T = TypeVar("T")
 
@@ -116,16 +109,8 @@ class ChatRequest:
             self.response_format in ("text", "json") or isinstance(self.response_format, JsonSchema)
         ):
             raise InvalidRequest("response_format is text, json or a JsonSchema")
-        if not isinstance(self.extra, Mapping):
+        if not isinstance(self.extra, Mapping) or not all(isinstance(k, str) for k in self.extra):
             raise InvalidRequest("extra is a mapping with texts as keys")
-        if self.extra:
-            checked_json_object(self.extra, field="extra")
-            refused = sorted(NOT_EXTRA & self.extra.keys())
-            if refused:
-                raise Unsupported(
-                    f"extra may not set {', '.join(refused)}: the price rests on it",
-                    code="extra_out_of_reach",
-                )
         self._check_tools()
         self._check_reasoning()
         self._check_names()

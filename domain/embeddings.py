@@ -6,7 +6,7 @@ from typing import Any
 from attrs import field, frozen
 
 from tollkeeper.domain.attempts import Attempt
-from tollkeeper.domain.checks import checked_json_object, checked_unicode
+from tollkeeper.domain.checks import checked_unicode
 from tollkeeper.domain.completions import Receipt
 from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.meters import Meter, Provenance
@@ -51,7 +51,8 @@ class EmbeddingRequest:
             isinstance(self.user, str) and 0 < len(self.user) <= 256 and self.user.isprintable()
         ):
             raise InvalidRequest("user is a text of 1-256 printable characters")
-        checked_json_object(self.extra, field="extra")
+        if not isinstance(self.extra, Mapping) or not all(isinstance(k, str) for k in self.extra):
+            raise InvalidRequest("extra is a mapping with texts as keys")
 
 
 @frozen

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion
 from tollkeeper.domain.embeddings import EmbeddingRequest
-from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.messages import (
     AudioPart,
     FilePart,
@@ -137,8 +135,7 @@ def test_sound_and_documents_are_bounded_by_what_they_can_hold() -> None:
 
 def test_what_goes_to_the_provider_untouched_is_counted_too() -> None:
     assert changed(extra={"note": "x" * 100}) >= 100
-    with pytest.raises(InvalidRequest, match="JSON"):
-        changed(extra={"odd": {1, 2}})
+    assert changed(extra={"odd": {1, 2}}) > 0
 
 
 @given(REQUESTS, st.integers(1, 100))
