@@ -108,6 +108,7 @@ def _print(*values: Any, **options: Any) -> None:
 def _prepare() -> None:
     """Stand in for what litellm asks about the process before it does anything."""
     defaults = ModuleType(_DEFAULTS)
+    # A module that is made here has only the attributes that it is given: mypy knows none.
     defaults.apply_process_defaults = lambda: None  # type: ignore[attr-defined]
     offline = ModuleType(_OFFLINE)
     offline.is_offline_mode = _is_offline  # type: ignore[attr-defined]
