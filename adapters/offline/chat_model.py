@@ -17,7 +17,8 @@ from tollkeeper.adapters.offline.behaviour import (
 )
 from tollkeeper.adapters.offline.script import script_for
 from tollkeeper.domain.chat import ChatRequest
-from tollkeeper.domain.completions import Completion, CompletionBuilder, Delta
+from tollkeeper.domain.completion_builder import CompletionBuilder
+from tollkeeper.domain.completions import Completion, Delta
 from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import ConfigurationError
 from tollkeeper.domain.quirks import Quirks, adapt

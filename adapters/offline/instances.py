@@ -22,7 +22,7 @@ def instance_of(schema: Schema, prompt: str) -> Any:
     followed.
 
     Raises:
-        TypeError, ValueError, AttributeError: *schema* is no JSON Schema.
+        TypeError, ValueError, AttributeError, LookupError: *schema* is no JSON Schema.
     """
     return _Maker(schema, prompt).make(schema)
 

@@ -110,7 +110,7 @@ def _text(request: ChatRequest, long: int | None) -> str:
 def _instance(schema: Mapping[str, Any], prompt: str) -> object:
     try:
         return instance_of(schema, prompt)
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, LookupError) as error:
         raise Rejected("a JSON schema cannot be read", port=PORT, adapter=ADAPTER) from error
 
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tollkeeper.adapters.offline.chat_model import OfflineChatModel
@@ -80,6 +80,8 @@ _junk = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["properties", "required", "items"]), _junk))
+@example({"properties": {"x": {"enum": {"y": None}}}})
+@example({"properties": {"x": {"anyOf": {"y": {}}}}})
 async def test_a_schema_that_is_none_is_rejected(schema: dict[str, Any]) -> None:
     tool = Tool("call_me", parameters={**schema, "type": "object"})
     try:
