@@ -10,7 +10,8 @@ from tests.servers.wire.format import SECRET_WORDS
 from tests.servers.wire_server import WireServer, wire_server
 from tollkeeper.adapters.anthropic.chat_model import AnthropicChatModel
 from tollkeeper.domain.chat import ChatRequest
-from tollkeeper.domain.completions import Completion, CompletionBuilder, Delta
+from tollkeeper.domain.completion_builder import CompletionBuilder
+from tollkeeper.domain.completions import Completion, Delta
 from tollkeeper.domain.errors import TollkeeperError
 from tollkeeper.domain.messages import user
 

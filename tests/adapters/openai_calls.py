@@ -11,7 +11,8 @@ from tollkeeper.adapters.openai.chat_model import OpenaiChatModel
 from tollkeeper.adapters.openai.dialects import Dialect
 from tollkeeper.adapters.openai.encoding import encode_request, fitted
 from tollkeeper.domain.chat import ChatRequest
-from tollkeeper.domain.completions import Completion, CompletionBuilder
+from tollkeeper.domain.completion_builder import CompletionBuilder
+from tollkeeper.domain.completions import Completion
 from tollkeeper.domain.errors import (
     TollkeeperError,
 )

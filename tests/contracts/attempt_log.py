@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import cast
 
 import pytest
 from attrs import evolve
@@ -181,16 +180,6 @@ class AttemptLogContract(AttemptsWithMoney):
             await attempt_log.record([each])
         assert await attempt_log.attempts(account=f"{account}-other") == ()
         assert await attempt_log.attempts(account=account) == (attempt,)
-
-    async def test_attempt_is_the_callers_no_more(
-        self, attempt_log: AttemptLog, account: str, now: datetime
-    ) -> None:
-        given, kept = (an_attempt(account, at=now, id=account) for _ in range(2))
-        await attempt_log.record([given])
-        for _ in ("what was given", "what was returned"):
-            cast(dict[Meter, int], given.quantities)[Meter.INPUT_TOKENS] = 1_000_000
-            (given,) = found = await attempt_log.attempts(account=account, call_id=given.call_id)
-            assert found[0].quantities == kept.quantities
 
     async def test_concurrent_records_keep_an_attempt_once(
         self, attempt_log: AttemptLog, account: str, now: datetime

@@ -2,6 +2,7 @@
 
 from tollkeeper.contracts.chat_wire_answers import ChatWireAnswers
 from tollkeeper.contracts.chat_wire_breaks import ChatWireBreaks
+from tollkeeper.contracts.chat_wire_cancelled import ChatWireCancelled
 from tollkeeper.contracts.chat_wire_errors import ChatWireErrors
 from tollkeeper.contracts.chat_wire_faults import ChatWireFaults
 from tollkeeper.contracts.chat_wire_keys import ChatWireKeys
@@ -21,6 +22,7 @@ class ChatWireContract(
     ChatWireFaults,
     ChatWireErrors,
     ChatWireKeys,
+    ChatWireCancelled,
 ):
     """What a chat model promises that talks to a provider over HTTP, whatever the format.
 

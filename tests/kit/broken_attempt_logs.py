@@ -125,15 +125,6 @@ class LastTellingWins(MemoryAttemptLog):
         await super().record(attempts)
 
 
-class SharesItsCounts(MemoryAttemptLog):
-    """Keeps the caller's own mapping, and hands its own to the next."""
-
-    async def record(self, attempts: Sequence[Attempt]) -> None:
-        for attempt in attempts:
-            if self.database.attempts.setdefault(attempt.id, attempt) is attempt:
-                self.database.attempts_of[attempt.account].append(attempt)
-
-
 class RacyAttempts(MemoryAttemptLog):
     """Looks for the ids, and writes a moment later."""
 

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from tests.kit.sound_wire_model import Sound
 from tollkeeper.adapters.openai.chat_model import OpenaiChatModel
 from tollkeeper.domain.chat import ChatRequest
-from tollkeeper.domain.completions import Completion, Delta, FinishReason, as_deltas
+from tollkeeper.domain.completion_builder import as_deltas
+from tollkeeper.domain.completions import Completion, Delta, FinishReason
 from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import (
     ContentFiltered,

@@ -43,7 +43,6 @@ LOG_CAUGHT_BY = {
         "test_concurrent_records_keep_an_attempt_once",
     ],
     "LastTellingWins": ["test_attempt_never_changes"],
-    "SharesItsCounts": ["test_attempt_is_the_callers_no_more"],
     "RacyAttempts": ["test_one_of_many_concurrent_tellings_is_kept"],
     "TornAttempts": ["test_cancelled_record_is_whole"],
 }

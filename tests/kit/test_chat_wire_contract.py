@@ -3,6 +3,7 @@
 import pytest
 
 from tests.kit import broken_wire_calls as calls
+from tests.kit import broken_wire_cancellations as cancellations
 from tests.kit import broken_wire_models as models
 from tests.kit.run_contract import run_contract
 from tests.kit.sound_wire_model import Sound
@@ -179,6 +180,16 @@ CAUGHT_BY: dict[type[Sound], list[str]] = {
         "test_a_refused_connection_is_a_failure_that_cost_nothing",
     ],
     calls.ShowsItsKey: ["test_no_representation_shows_a_key"],
+    cancellations.KeepsItsKeyAtHand: [
+        "test_a_cancelled_call_shows_no_key",
+        "test_a_call_that_its_caller_gives_up_shows_no_key",
+        "test_a_call_shows_no_key_at_whichever_step_it_is_cancelled",
+        "test_a_call_that_is_cancelled_while_it_is_sent_shows_no_key",
+    ],
+    cancellations.SaysGoodbyeWithItsKey: [
+        "test_a_cancelled_call_shows_no_key",
+        "test_a_call_that_its_caller_gives_up_shows_no_key",
+    ],
     calls.SaysAnotherPlace: ["test_the_adapter_says_where_its_keys_belong"],
     calls.DeafToCredentials: [
         "test_a_calls_own_credential_is_sent_for_this_call_alone",
