@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from tollkeeper.application.admission import Admission
 from tollkeeper.application.attempt_records import AttemptRecords
+from tollkeeper.application.credentials import OwnCredentials
 from tollkeeper.application.live_attempt import LiveAttempt, Measure
 from tollkeeper.application.routes import Route
-from tollkeeper.domain.credentials import Credential
+from tollkeeper.domain.errors import TollkeeperError
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -42,10 +43,10 @@ class Choice(Generic[A]):
 class Asked(Generic[A]):
     """What is asked, of whom, and until when.
 
-    *choices* are asked in order; *larger* holds the models for a request that does not fit the
-    first's window, *unfiltered* those for content that its filter refuses. *credentials* are the
-    caller's own, by provider: with any of them given, no other is used. *deadline* is a moment of
-    the event loop's clock.
+    *choices* are asked in order; *larger* has the model for a request that does not fit the window
+    of the model by which it stands, *unfiltered* the one for content that its filter refuses.
+    *credentials* are the caller's own: given any, no other is used. *deadline* is a moment of the
+    event loop's clock.
     """
 
     port: str
@@ -53,7 +54,14 @@ class Asked(Generic[A]):
     records: AttemptRecords
     measure: Measure
     deadline: float
-    larger: Sequence[Choice[A]] = ()
-    unfiltered: Sequence[Choice[A]] = ()
-    credentials: Mapping[str, Credential] | None = None
+    larger: Mapping[str, Choice[A]] = field(factory=dict)
+    unfiltered: Mapping[str, Choice[A]] = field(factory=dict)
+    credentials: OwnCredentials | None = None
     hedge_after: timedelta | None = None
+    failures: list[tuple[str, TollkeeperError]] = field(factory=list, repr=False)
+    """Which models failed, and how, in order."""
+
+    @property
+    def wanted(self) -> str:
+        """The model that the caller asked for."""
+        return self.choices[0].route.model

@@ -1,8 +1,8 @@
 """Asking providers until one answers: retries, fallbacks and hedging under one deadline.
 
 Everything here happens before the first token reaches the caller. A call asks at most
-``tries`` times along each route, and along each route once; it never sleeps beyond its deadline,
-nor after its last attempt.
+``tries`` times along each route, whatever the reason; it never sleeps beyond its deadline, nor
+after its last attempt.
 """
 
 import asyncio
@@ -21,16 +21,17 @@ from tollkeeper.application.key_pools import KeyPool, KeyPools
 from tollkeeper.application.live_attempt import LiveAttempt
 from tollkeeper.application.places import Places
 from tollkeeper.application.routes import Route
+from tollkeeper.application.turns import Turn, Turns
 from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import (
     CredentialsRefused,
     InvalidRequest,
-    NotFound,
+    PortError,
     Throttled,
     Timeout,
     TollkeeperError,
 )
-from tollkeeper.domain.retries import RetryPolicy, Step
+from tollkeeper.domain.retries import RetryPolicy, Step, most_telling
 from tollkeeper.ports.clock import Clock
 
 A = TypeVar("A")
@@ -54,63 +55,64 @@ class Asking:
         """Return what the first attempt that succeeds opened, and that attempt, still live.
 
         Raises:
-            TollkeeperError: none did; the last failure, or the one that nobody else can mend.
+            TollkeeperError: none did; the failure that tells most, see :func:`most_telling`.
         """
-        if asked.hedge_after is None:
-            return await self._chain(asked, asked.choices, opening)
-        return await hedged(lambda choices: self._chain(asked, choices, opening), asked, opening)
+        try:
+            if asked.hedge_after is None:
+                return await self._chain(asked, asked.choices, opening)
+            return await hedged(lambda chain: self._chain(asked, chain, opening), asked, opening)
+        finally:
+            asked.failures.clear()  # their frames hold what was asked, and would outlive the call
 
     async def _chain(
         self, asked: Asked[A], choices: Sequence[Choice[A]], opening: Opening[A, T]
     ) -> tuple[T, LiveAttempt[A]]:
-        waiting = list(choices)
-        done: set[str] = set()
-        while True:
-            choice = waiting.pop(0)
-            done.add(choice.route.model)
+        turns = Turns(asked, choices)
+        while (turn := turns.next()) is not None:
+            if turn.tried:
+                await asyncio.sleep(max(0.0, turn.ready_at - _now()))
             try:
-                return await self._along(asked, choice, opening)
+                return await self._once(asked, turn, opening)
             except TollkeeperError as error:
-                step = self.retries.after(error, tried=self.retries.tries)
-                more = {Step.LARGER: asked.larger, Step.UNFILTERED: asked.unfiltered}.get(step)
-                if more is not None:
-                    waiting = [each for each in more if each.route.model not in done]
-                if step is Step.STOP or not waiting or _now() >= asked.deadline:
-                    raise
+                turn.tried += 1
+                asked.failures.append((turn.model, error))
+                step = self._after(error, asked, turn, others=turns.others())
+            turns.failed(turn, step)
+        raise most_telling(asked.failures, wanted=asked.wanted)
 
-    async def _along(
-        self, asked: Asked[A], choice: Choice[A], opening: Opening[A, T]
-    ) -> tuple[T, LiveAttempt[A]]:
-        """Ask along one route, as often as the policy allows."""
-        tried = 0
-        while True:
-            tried += 1
-            try:
-                return await self._once(asked, choice, opening)
-            except TollkeeperError as error:
-                if self.retries.after(error, tried=tried) is not Step.RETRY:
-                    raise
-                pause = self._pause(error, asked, choice.route, tried)
-                if _now() + pause >= asked.deadline:
-                    raise
-            await asyncio.sleep(pause)
-
-    def _pause(self, error: TollkeeperError, asked: Asked[A], route: Route[A], tried: int) -> float:
-        pause = self.retries.pause(error, tried=tried, chance=self.chance.random())
-        pool = self._pool(asked, route)
-        if pool is None or not isinstance(error, Throttled):
-            return pause.total_seconds()
-        _, wait = pool.choose(now=_now(), chance=0.0)
-        # The limit is the other key's; or no key is ready before, and to ask would be in vain.
-        return max(pause.total_seconds(), wait) if wait > 0 else 0.0
+    def _after(
+        self, error: TollkeeperError, asked: Asked[A], turn: Turn[A], *, others: bool
+    ) -> Step:
+        """Say what follows on *error*, and note when the turn goes on."""
+        now = _now()
+        if now >= asked.deadline:
+            return Step.STOP
+        pool = self._pool(asked, turn.choice.route)
+        other_key = pool is not None and pool.wait(now=now, without=turn.refused) == 0
+        step = self.retries.after(error, tried=turn.tried, other_key=other_key)
+        turn.ready_at = now
+        if step is not Step.RETRY:
+            return step
+        waited = error.retry_after if isinstance(error, PortError) else None
+        least = waited.total_seconds() if waited is not None else 0.0
+        if pool is not None and isinstance(error, Throttled):
+            # The limit is that key's: another is asked at once, or when the first has rested.
+            least = pool.wait(now=now, without=turn.refused)
+        pause = least
+        if not (other_key and isinstance(error, Throttled)):
+            jitter = self.retries.jitter(tried=turn.tried, chance=self.chance.random())
+            pause += jitter.total_seconds()
+        turn.ready_at = now + pause
+        left = asked.deadline - now
+        return self.retries.before(asked=least, pause=pause, left=left, others=others)
 
     def _pool(self, asked: Asked[A], route: Route[A]) -> KeyPool | None:
-        return None if asked.credentials else self.key_pools.pool(route.provider)
+        return None if asked.credentials is not None else self.key_pools.pool(route.provider)
 
     async def _once(
-        self, asked: Asked[A], choice: Choice[A], opening: Opening[A, T]
+        self, asked: Asked[A], turn: Turn[A], opening: Opening[A, T]
     ) -> tuple[T, LiveAttempt[A]]:
-        route = choice.route
+        route = turn.choice.route
         now = _now()
         if now >= asked.deadline:
             raise Timeout("there is no time left to ask", port=asked.port, adapter=route.provider)
@@ -118,7 +120,7 @@ class Asking:
         await self.places.take(route.provider, within=asked.deadline - now, port=asked.port)
         try:
             pool = self._pool(asked, route)
-            credential = await self._credential(asked, route, pool)
+            credential = await self._credential(asked, turn, pool)
             # Again, since others may have failed while this one waited.
             probing = self.breakers.enter(route.model, now=_now(), port=asked.port)
         except BaseException:
@@ -127,7 +129,7 @@ class Asking:
         attempt = LiveAttempt(
             asked.records.next_number(),
             route,
-            choice.admission,
+            turn.choice.admission,
             credential,
             self.clock.now(),
             asked.records,
@@ -141,6 +143,8 @@ class Asking:
             return await self._opened(asked, attempt, opening), attempt
         except TollkeeperError as error:
             attempt.failed(error, getattr(error, "partial", None))
+            if pool is not None and isinstance(error, CredentialsRefused):
+                turn.refused.add(attempt.label)
             raise
         except asyncio.CancelledError as error:
             if _now() >= asked.deadline - _TICK:
@@ -162,11 +166,12 @@ class Asking:
             raise _late(asked, attempt.route) from without_frames(error)
 
     async def _credential(
-        self, asked: Asked[A], route: Route[A], pool: KeyPool | None
+        self, asked: Asked[A], turn: Turn[A], pool: KeyPool | None
     ) -> Credential | None:
         """Choose the credential of one attempt; None leaves it to the adapter's own."""
-        if asked.credentials:
-            own = asked.credentials.get(route.provider)
+        route = turn.choice.route
+        if asked.credentials is not None:
+            own = asked.credentials.at(route.provider, route.base_url)
             if own is None:
                 raise InvalidRequest(
                     f"the call brings credentials, and none for {route.provider}",
@@ -175,26 +180,9 @@ class Asking:
             return own
         if pool is None:
             return None
-        key, wait = pool.choose(now=_now(), chance=self.key_pools.chance.random())
-        if wait > 0:
-            raise Throttled(
-                f"every key for {route.provider} rests after a limit of the provider's",
-                port=asked.port,
-                adapter=route.provider,
-                retry_after=timedelta(seconds=wait),
-                code="keys_resting",
-            )
-        try:
-            secret = await self.key_pools.secret_of(key)
-        except NotFound as error:
-            # The house's own omission: it must not read as if the caller's model were not found.
-            raise CredentialsRefused(
-                f"the key {key.label} for {route.provider} is in no secret source",
-                port=asked.port,
-                adapter=route.provider,
-                code="secret_not_found",
-            ) from error
-        return Credential(route.provider, route.base_url, secret, label=key.label)
+        return await self.key_pools.credential(
+            pool, route.provider, route.base_url, refused=turn.refused, port=asked.port
+        )
 
 
 _TICK = 0.001

@@ -11,7 +11,8 @@ from attrs import define, field, frozen
 from tollkeeper.application.chat_call import ChatCall
 from tollkeeper.application.live_attempt import LiveAttempt
 from tollkeeper.domain.chat import ChatRequest
-from tollkeeper.domain.completions import Completion, CompletionBuilder, Delta, FinishReason
+from tollkeeper.domain.completion_builder import CompletionBuilder
+from tollkeeper.domain.completions import Completion, Delta, FinishReason
 from tollkeeper.domain.errors import CorruptResponse, TollkeeperError
 from tollkeeper.domain.tools import JsonSchema
 from tollkeeper.ports.chat_model import ChatModel

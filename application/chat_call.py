@@ -1,18 +1,15 @@
 """A completion on its way: what is asked, which models may answer, and what it is worth."""
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-import attrs
 from attrs import define, frozen
 
 from tollkeeper.application.admission import Admission
 from tollkeeper.application.asked import Asked, Choice
 from tollkeeper.application.chat_options import CallOptions, ChatOptions
 from tollkeeper.application.chat_requests import request_along
+from tollkeeper.application.credentials import own_credentials
 from tollkeeper.application.metered_call import MeteredCall
 from tollkeeper.application.policy import Policy
 from tollkeeper.application.routes import Route
@@ -20,31 +17,13 @@ from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.checks import checked_duration
 from tollkeeper.domain.completions import Completion, TokenUsage
-from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.meters import Meter, Provenance
 from tollkeeper.domain.token_counts import estimate_usage
 from tollkeeper.ports.chat_model import ChatModel
 
-if TYPE_CHECKING:
-    from attrs import AttrsInstance
-
 MOST_TOKENS = 10**9
 """No call reads or writes more in any pool; a report of more is a fault of the provider's."""
-
-
-def fingerprint(request: "AttrsInstance") -> str:
-    """Return a digest of everything that is asked for, to tell a replay from another call."""
-    # What is known of the model is not asked for, and may be better known at the replay.
-    fields = attrs.asdict(request, filter=lambda field, _: field.name != "quirks")
-    asked = json.dumps(fields, sort_keys=True, default=_digest_of_bytes)
-    return hashlib.sha256(asked.encode()).hexdigest()
-
-
-def _digest_of_bytes(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else repr(value)
 
 
 def measured(request: ChatRequest, answer: Completion) -> tuple[TokenUsage, Provenance]:
@@ -54,7 +33,7 @@ def measured(request: ChatRequest, answer: Completion) -> tuple[TokenUsage, Prov
     accident.
     """
     usage = answer.usage
-    if usage is not None and usage.total and max(usage.quantities().values()) <= MOST_TOKENS:
+    if usage is not None and usage.total and usage.largest <= MOST_TOKENS:
         # A stream whose provider said nothing ends with our own estimate.
         return usage, answer.provenance or Provenance.REPORTED
     return estimate_usage(request, answer), Provenance.ESTIMATED
@@ -74,45 +53,17 @@ def checked_timeout(given: timedelta | None, policy: Policy) -> timedelta:
     return given
 
 
-def by_provider(credentials: Sequence[Credential] | None) -> Mapping[str, Credential] | None:
-    """Return the caller's own credentials by provider.
-
-    Raises:
-        InvalidRequest: they are no list of Credentials.
-    """
-    if not credentials:
-        return None
-    if not isinstance(credentials, Sequence) or not all(
-        isinstance(each, Credential) for each in credentials
-    ):
-        raise InvalidRequest("credentials are a list, each made with tk.bind_credential()")
-    return {each.provider: each for each in credentials}
-
-
 def checked_call(options: CallOptions, policy: Policy) -> tuple[timedelta, timedelta | None]:
     """Check how a call is to be made; return its timeout, and after how long it is hedged.
 
     Raises:
         InvalidRequest: an option is malformed, or longer than the settings allow.
     """
-    by_provider(options.get("credentials"))
+    own_credentials(options.get("credentials"))
     hedge_after = options.get("hedge_after")
     if hedge_after is not None:
         checked_duration(hedge_after, field="hedge_after", shortest=timedelta(0))
     return checked_timeout(options.get("timeout"), policy), hedge_after
-
-
-def require_credential(options: CallOptions, provider: str) -> None:
-    """Check that a caller who brings credentials brings one for *provider*.
-
-    Raises:
-        InvalidRequest: there is none (code ``credential_missing``); no other would be used.
-    """
-    own = by_provider(options.get("credentials"))
-    if own is not None and provider not in own:
-        raise InvalidRequest(
-            f"the call brings credentials, and none for {provider}", code="credential_missing"
-        )
 
 
 @frozen(eq=False)
@@ -120,13 +71,13 @@ class AdmittedChat:
     """A completion that the account may have; nothing is set aside for it yet.
 
     *choices* are the models that may answer, in order, *larger* and *unfiltered* those for a
-    request that the first refuses for its length or content.
+    request that a model refuses for its length or content, by that model.
     """
 
     request: ChatRequest
     choices: tuple[Choice[ChatModel], ...]
-    larger: tuple[Choice[ChatModel], ...]
-    unfiltered: tuple[Choice[ChatModel], ...]
+    larger: Mapping[str, Choice[ChatModel]]
+    unfiltered: Mapping[str, Choice[ChatModel]]
     timeout: timedelta
     hedge_after: timedelta | None
     options: ChatOptions
@@ -144,8 +95,8 @@ class AdmittedChat:
     def all_choices(self) -> Iterable[Choice[ChatModel]]:
         """Return every model that may answer."""
         yield from self.choices
-        yield from self.larger
-        yield from self.unfiltered
+        yield from self.larger.values()
+        yield from self.unfiltered.values()
 
 
 @define(eq=False)
@@ -181,7 +132,7 @@ class ChatCall:
             deadline=deadline,
             larger=admitted.larger,
             unfiltered=admitted.unfiltered,
-            credentials=by_provider(admitted.options.get("credentials")),
+            credentials=own_credentials(admitted.options.get("credentials")),
             hedge_after=admitted.hedge_after,
         )
 

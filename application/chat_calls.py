@@ -1,26 +1,34 @@
 """What completing and streaming have in common: everything up to the models themselves."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
 from tollkeeper.application.admission import Admissions
+from tollkeeper.application.answers import Answers
 from tollkeeper.application.asked import Choice
 from tollkeeper.application.chat_call import (
     AdmittedChat,
     ChatCall,
     checked_call,
-    fingerprint,
-    require_credential,
 )
 from tollkeeper.application.chat_options import OF_THE_CALL, ChatOptions
 from tollkeeper.application.chat_requests import check_extra, checked_for, never_used, request_along
+from tollkeeper.application.credentials import require_credential
+from tollkeeper.application.fingerprints import fingerprint
 from tollkeeper.application.metered_calls import MeteredCalls
 from tollkeeper.application.policy import Policy
-from tollkeeper.application.routes import Routing
+from tollkeeper.application.routes import MOST_ROUTES, Routing
 from tollkeeper.domain.chat import ChatRequest
-from tollkeeper.domain.errors import InvalidRequest, NotFound, PermissionDenied, Unsupported
+from tollkeeper.domain.completions import Completion
+from tollkeeper.domain.errors import (
+    IdempotencyConflict,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    Unsupported,
+)
 from tollkeeper.domain.messages import Message
 from tollkeeper.domain.meters import Meter
 from tollkeeper.domain.principals import Principal
@@ -37,6 +45,15 @@ _METERS = (Meter.INPUT_TOKENS, Meter.OUTPUT_TOKENS)
 def counter_for(counter: TokenCounter | None, model: str) -> Count | None:
     """Return what counts the tokens of a text for *model*."""
     return None if counter is None else lambda text: counter.count(text, model=model)
+
+
+def _own(options: ChatOptions) -> Mapping[str, object]:
+    """Return, as the caller gave them, the options that settings, plan and catalogue change."""
+    return {
+        "max_tokens": options.get("max_tokens"),
+        "prompt_cache": options.get("prompt_cache"),
+        "on_unsupported": options.get("on_unsupported"),
+    }
 
 
 @frozen
@@ -87,13 +104,10 @@ class ChatCalls:
             # Along each route once, by whatever name it is given.
             return tuple({each.route.model: each for each in found if each is not None}.values())
 
-        card, policy = route.card, self.policy
-        larger = [card.larger] if card and card.larger and policy.overflow_fallback else []
-        behind = [card.unfiltered] if card and card.unfiltered and policy.filter_fallback else []
         chain = self.routing.names_after(route.model, options.get("fallbacks"))
         choices = (first, *others(chain))
         await self.admissions.count(admission)
-        more = (others(larger), others(behind))
+        more = self._aside(choices, request, options)
         return AdmittedChat(request, choices, *more, timeout, hedge_after, options)
 
     def _request(
@@ -145,6 +159,52 @@ class ChatCalls:
         fits = other.prices.currency == admission.prices.currency
         return Choice(route, other) if fits and route.model != first.route.model else None
 
+    def _aside(
+        self, choices: Sequence[Choice[ChatModel]], request: ChatRequest, options: ChatOptions
+    ) -> tuple[dict[str, Choice[ChatModel]], dict[str, Choice[ChatModel]]]:
+        """Return the models with a larger window, and those behind another filter.
+
+        Each stands by the model in whose place it is asked: one of *choices*, or of these.
+        """
+        larger: dict[str, Choice[ChatModel]] = {}
+        behind: dict[str, Choice[ChatModel]] = {}
+        known = {choice.route.model: choice for choice in choices}
+        most = len(known) + MOST_ROUTES
+        waiting = list(choices)
+        for choice in waiting:
+            card = choice.route.card
+            names = [(larger, card.larger)] if card and self.policy.overflow_fallback else []
+            names += [(behind, card.unfiltered)] if card and self.policy.filter_fallback else []
+            for table, name in names:
+                other = self._other(name, choices[0], request, options) if name else None
+                if other is None or len(known) >= most:
+                    continue
+                table[choice.route.model] = known.setdefault(other.route.model, other)
+                if known[other.route.model] is other:
+                    waiting.append(other)
+        return larger, behind
+
+    async def begin_or_replay(
+        self, admitted: AdmittedChat, answers: Answers
+    ) -> ChatCall | Completion:
+        """Place the hold, or return the answer that was given under the idempotency key.
+
+        Raises:
+            Conflict: the answer is no longer kept (code ``already_charged``).
+            IdempotencyConflict: the key was used for another call.
+        """
+        try:
+            call = await self.begin(admitted)
+        except IdempotencyConflict:
+            key = admitted.options.get("idempotency_key")
+            assert key is not None
+            asked = fingerprint(admitted.request, own=_own(admitted.options))
+            answer = await answers.completion_under(key, admitted.admission, asked)
+            if answer is None:
+                raise
+            return answer
+        return await answers.completion(call.metered) if call.metered.replayed else call
+
     async def begin(self, admitted: AdmittedChat) -> ChatCall:
         """Place the hold: the worst case of the dearest model that may answer."""
         request, options = admitted.request, admitted.options
@@ -158,7 +218,7 @@ class ChatCalls:
                 Meter.OUTPUT_TOKENS: request.max_tokens,
             },
             idempotency_key=key,
-            fingerprint=fingerprint(request) if key is not None else "",
+            fingerprint="" if key is None else fingerprint(request, own=_own(options)),
             others=[choice.admission for choice in choices[1:]],
             most_cost=options.get("most_cost"),
         )

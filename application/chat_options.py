@@ -18,16 +18,16 @@ class CallOptions(TypedDict, total=False):
     *timeout* bounds the whole call, its retries and fallbacks included; *idempotency_key* makes
     it charged once at most. *fallbacks* are the models to ask when the first is out of order
     (None: those of the settings). *hedge_after* asks a second time when nothing came by then, and
-    takes what is faster. *credentials* are the caller's own: with any given, no other is used.
-    *most_cost* refuses a call that may cost more. *cache* set to False asks anew, whatever was
-    answered before.
+    takes what is faster. *credentials* are the caller's own: given a list, no other is used
+    (None: the house's). *most_cost* refuses a call that may cost more. *cache* set to False asks
+    anew, whatever was answered before.
     """
 
     idempotency_key: str | None
     timeout: timedelta | None
     fallbacks: Sequence[str] | None
     hedge_after: timedelta | None
-    credentials: Sequence[Credential]
+    credentials: Sequence[Credential] | None
     most_cost: Money | None
     cache: bool
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Unpack
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from tollkeeper.application.answers import Answers
 from tollkeeper.application.asking import Asking
@@ -68,12 +68,13 @@ class Complete:
     async def _made(
         self, admitted: AdmittedChat, span: Span, name: str | None, deadline: float
     ) -> Completion:
-        call = await self.chat_calls.begin(admitted)
+        call = await self.chat_calls.begin_or_replay(admitted, self.answers)
+        if isinstance(call, Completion):
+            if call.receipt is not None:
+                span.set("tollkeeper.call_id", call.receipt.call_id)
+            check_format(admitted.request, call, self.chat_calls.schema_validator)
+            return call
         span.set("tollkeeper.call_id", call.metered.hold.id)
-        if call.metered.replayed:
-            answer = await self.answers.completion(call.metered)
-            check_format(call.request, answer, self.chat_calls.schema_validator)
-            return answer
         async with call.metered:
             try:
                 async with asyncio.timeout_at(deadline) as call.metered.deadline:
@@ -113,8 +114,7 @@ async def settled(
     usage, provenance = measured(call.request, answer)
     call.metered.served_by, call.metered.attempt = attempt.admission, attempt.number
     receipt = await call.metered.capture(usage.quantities(), provenance)
-    return evolve(
-        answer,
+    return answer.settled(
         usage=usage,
         receipt=receipt,
         provider=attempt.route.provider,

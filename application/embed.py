@@ -10,16 +10,12 @@ from tollkeeper.application.admission import Admissions
 from tollkeeper.application.answers import Answers
 from tollkeeper.application.asked import Asked, Choice
 from tollkeeper.application.asking import Asking
-from tollkeeper.application.chat_call import (
-    MOST_TOKENS,
-    by_provider,
-    checked_call,
-    fingerprint,
-    require_credential,
-)
+from tollkeeper.application.chat_call import MOST_TOKENS, checked_call
 from tollkeeper.application.chat_calls import counter_for
 from tollkeeper.application.chat_options import CallOptions
 from tollkeeper.application.chat_requests import check_extra
+from tollkeeper.application.credentials import own_credentials, require_credential
+from tollkeeper.application.fingerprints import fingerprint
 from tollkeeper.application.live_attempt import LiveAttempt
 from tollkeeper.application.metered_call import MeteredCall
 from tollkeeper.application.metered_calls import MeteredCalls
@@ -144,7 +140,7 @@ class Embed:
                             records=metered.records,
                             measure=call.measure,
                             deadline=deadline,
-                            credentials=by_provider(options.get("credentials")),
+                            credentials=own_credentials(options.get("credentials")),
                             hedge_after=hedge_after,
                         )
                         found, attempt = await self.asking.first(asked, _Vectors(request))

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
+from tollkeeper.application.bounded import bounded
 from tollkeeper.application.shielded import shielded
 from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.errors import PortError, Timeout, TollkeeperError
@@ -52,8 +53,7 @@ class HoldPlacing:
         }
         for pause in (*PAUSES[:2], None):
             try:
-                async with asyncio.timeout(LONGEST_STEP):
-                    return await self.ledger.place_hold(**asked)
+                return await bounded(self.ledger.place_hold(**asked), within=LONGEST_STEP)
             except TimeoutError as error:
                 raise hung("placing a hold") from error
             except PortError as error:
@@ -64,20 +64,21 @@ class HoldPlacing:
 
     async def place_or_undo(self, **asked: Any) -> Hold:
         """Place a hold; if the caller is cancelled meanwhile, the hold is given back."""
-        placing = asyncio.ensure_future(self.place(**asked))
         try:
-            return await asyncio.shield(placing)
+            return await self.place(**asked)
         except asyncio.CancelledError:
-            await shielded(lambda: self._undo(placing, asked["hold_id"]))
+            await shielded(lambda: self._undo(asked))
             raise
 
-    async def _undo(self, placing: "asyncio.Future[Hold]", hold_id: str) -> None:
+    async def _undo(self, asked: dict[str, Any]) -> None:
         try:
-            hold = await asyncio.shield(placing)
+            # Nobody knows whether the first try came through, or is on its way yet. To ask again
+            # settles it: one of the two places the hold, and the other finds it.
+            hold = await self.place(**asked)
         except TollkeeperError:
             return  # nothing was placed, or the clock frees it, and the caller is gone
-        if hold.id == hold_id and hold.state is HoldState.OPEN:
-            await self.give_back(hold_id)
+        if hold.id == asked["hold_id"] and hold.state is HoldState.OPEN:
+            await self.give_back(hold.id)
 
     async def give_back(self, hold_id: str, attempts: Sequence[Attempt] = ()) -> None:
         """Release a hold, again if need be; one that cannot be released is freed by the clock.
@@ -86,10 +87,10 @@ class HoldPlacing:
         """
         for pause in (*PAUSES[:2], None):
             try:
-                async with asyncio.timeout(LONGEST_STEP):
-                    await self.ledger.release(
-                        hold_id=hold_id, at=self.clock.now(), attempts=attempts
-                    )
+                release = self.ledger.release(
+                    hold_id=hold_id, at=self.clock.now(), attempts=attempts
+                )
+                await bounded(release, within=LONGEST_STEP)
                 return
             except TimeoutError:
                 return

@@ -9,9 +9,11 @@ from tollkeeper.application.answers import Answers
 from tollkeeper.application.asking import Asking
 from tollkeeper.application.chat_attempts import OpenStream, StreamedAnswer
 from tollkeeper.application.chat_call import ChatCall, measured
+from tollkeeper.application.frames import without_frames
 from tollkeeper.application.live_attempt import LiveAttempt
 from tollkeeper.application.shielded import shielded
-from tollkeeper.domain.completions import Completion, CompletionBuilder, Delta, Receipt
+from tollkeeper.domain.completion_builder import CompletionBuilder
+from tollkeeper.domain.completions import Completion, Delta, Receipt
 from tollkeeper.domain.errors import (
     Conflict,
     CorruptResponse,
@@ -56,7 +58,10 @@ class LiveStream:
     _attempt: LiveAttempt[ChatModel] | None = None
     _waiting: list[Delta] = field(factory=list)
     _complete: bool = False
-    _reading: asyncio.Timeout | None = None
+    _reader: "asyncio.Task[object] | None" = None
+    """Who waits for the next piece."""
+    _interrupted: bool = False
+    """Whether the reader was cancelled by us, to be told what ended the stream."""
     _began: float = 0.0
     _deadline: float = 0.0
     _timer: asyncio.TimerHandle | None = None
@@ -80,15 +85,19 @@ class LiveStream:
         """
         if self.ended is not None:
             raise self.ended
+        # Noted for each piece, since the next one may be asked for by another task.
+        reader = self._reader = asyncio.current_task()
+        assert reader is not None
+        cancelling = reader.cancelling()
         try:
-            # Opened for each piece, without a time: the next one may be asked for by another
-            # task, and a scope must not outlive the task that opened it.
-            async with asyncio.timeout(None) as self._reading:
-                delta = await self._next()
-        except TimeoutError as error:
-            if self.ended is None:
-                raise
-            raise self.ended from error
+            delta = await self._next()
+        except asyncio.CancelledError as error:
+            if self._interrupted:
+                self._interrupted = False
+                # Ours alone is taken back; who else cancelled the reader means the reader.
+                if reader.uncancel() <= cancelling and self.ended is not None:
+                    raise self.ended from without_frames(error)
+            raise
         except TollkeeperError as error:
             if self._attempt is not None:
                 self._attempt.failed(error, self.builder.build())
@@ -98,7 +107,10 @@ class LiveStream:
                 self._attempt.crashed(self.builder.build())
             raise
         finally:
-            self._reading = None
+            self._reader = None
+            if self._interrupted:  # and it came to something else at the same moment
+                self._interrupted = False
+                reader.uncancel()
         self.builder.add(delta)
         return delta
 
@@ -160,8 +172,9 @@ class LiveStream:
         if self._settled or self.ended is not None:
             return
         self.ended = error
-        if self._reading is not None:
-            self._reading.reschedule(asyncio.get_running_loop().time())
+        if self._reader is not None:
+            self._interrupted = True
+            self._reader.cancel()
         else:
             self._settle_soon()
 
@@ -173,7 +186,7 @@ class LiveStream:
             return
         self._end(closed)
         for _ in range(_LONGEST_STOP_IN_MILLISECONDS):
-            if self._reading is None:
+            if self._reader is None:
                 await self.settle()
                 return
             await asyncio.sleep(0.001)

@@ -9,6 +9,7 @@ from attrs import define, field
 
 from tollkeeper.application.admission import Admission
 from tollkeeper.application.attempt_records import AttemptRecords
+from tollkeeper.application.bounded import bounded
 from tollkeeper.application.hold_placing import LONGEST_STEP, PAUSES, hung
 from tollkeeper.application.shielded import shielded
 from tollkeeper.domain.attempts import Attempt
@@ -116,15 +117,15 @@ class MeteredCall:
         charged = total_charge(usage, currency=self.admission.prices.currency)
         for pause in (*PAUSES, None):
             try:
-                async with asyncio.timeout(LONGEST_STEP):
-                    return await self._calls.ledger.capture(
-                        hold_id=self.hold.id,
-                        amount=charged,
-                        usage=usage,
-                        entry_id=self._entry_id,
-                        at=self._calls.clock.now(),
-                        attempts=self.attempts,
-                    )
+                capture = self._calls.ledger.capture(
+                    hold_id=self.hold.id,
+                    amount=charged,
+                    usage=usage,
+                    entry_id=self._entry_id,
+                    at=self._calls.clock.now(),
+                    attempts=self.attempts,
+                )
+                return await bounded(capture, within=LONGEST_STEP)
             except TimeoutError as error:
                 if pause is None:
                     raise hung("charging the call") from error

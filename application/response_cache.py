@@ -4,15 +4,17 @@ The name of an answer is a digest of the account and of everything that was aske
 account can ever get another's. Calls that ask the same at the same time wait for the first.
 """
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from tollkeeper.application.answer_codec import decode_completion, encode_answer, readable
-from tollkeeper.application.chat_call import AdmittedChat, by_provider, fingerprint
+from tollkeeper.application.chat_call import AdmittedChat
+from tollkeeper.application.credentials import own_credentials
+from tollkeeper.application.fingerprints import digest
+from tollkeeper.application.flights import Flights, Lead, Wait
 from tollkeeper.application.policy import Policy
 from tollkeeper.domain.completions import Completion, FinishReason, Receipt
 from tollkeeper.domain.errors import InvalidRequest, PortError, Timeout
@@ -28,14 +30,6 @@ from tollkeeper.ports.usage_log import UsageLog
 _KEPT = (FinishReason.STOP, FinishReason.TOOL_CALLS)
 
 
-@define(eq=False)
-class _Flight:
-    """A question that is being asked, and how many want its answer."""
-
-    lock: asyncio.Lock = field(factory=asyncio.Lock)
-    wanted: int = 0
-
-
 @frozen
 class ResponseCache:
     """Keeps answers for ``response_ttl``; without one it keeps none."""
@@ -46,7 +40,8 @@ class ResponseCache:
     clock: Clock
     identifiers: Identifiers
     policy: Policy
-    _flights: dict[str, _Flight] = field(factory=dict, init=False, repr=False, eq=False)
+    flights: Flights = field(factory=Flights, init=False, repr=False, eq=False)
+    """Who is asking what, and who waits for it."""
 
     def name_of(self, admitted: AdmittedChat) -> str | None:
         """Name the answer to *admitted*; None if no kept answer will do."""
@@ -55,12 +50,40 @@ class ResponseCache:
         admission = admitted.admission
         owner = admission.principal.account
         route = admitted.choices[0].route
-        own = (by_provider(admitted.options.get("credentials")) or {}).get(route.provider)
+        brought = own_credentials(admitted.options.get("credentials"))
+        own = None if brought is None else brought.at(route.provider, route.base_url)
         key = "" if own is None else hashlib.sha256(own.secret.reveal().encode()).hexdigest()
-        asked = "\n".join(
-            (owner, admission.model, route.base_url, key, fingerprint(admitted.request))
-        )
-        return f"response:{hashlib.sha256(asked.encode()).hexdigest()}"
+        asked = (owner, admission.model, route.base_url, key, admitted.request)
+        return f"response:{digest(asked)}"
+
+    async def lead(
+        self,
+        name: str | None,
+        admitted: AdmittedChat,
+        *,
+        deadline: float,
+        wait: Wait | None = None,
+    ) -> Lead:
+        """Wait until nobody else asks for the answer called *name*; then look for it, or ask.
+
+        *deadline* is a moment of the event loop's clock. Whatever happens, the lead must be ended.
+        What has no name waits for nobody.
+
+        Raises:
+            Timeout: the wait was too long (code ``answer_awaited``); nothing was asked.
+            Conflict: the facade is closing.
+        """
+        if name is None:
+            return Lead(self.flights, "", waited=False, ended=True)
+        try:
+            return await self.flights.lead(name, until=deadline, wait=wait)
+        except TimeoutError:
+            raise Timeout(
+                "the same question is being asked, and its answer did not come in time",
+                port="chat_model",
+                adapter=admitted.choices[0].route.provider,
+                code="answer_awaited",
+            ) from None
 
     @asynccontextmanager
     async def flight(
@@ -68,26 +91,14 @@ class ResponseCache:
     ) -> AsyncIterator[None]:
         """Let one of those who want the answer called *name* ask for it; the others wait.
 
-        *deadline* is a moment of the event loop's clock.
-
         Raises:
-            Timeout: the wait was too long (code ``answer_awaited``); nothing was asked.
+            Timeout, Conflict: as :meth:`lead` says.
         """
-        if name is None:
-            yield
-            return
-        flight = self._flights.setdefault(name, _Flight())
-        flight.wanted += 1
+        lead = await self.lead(name, admitted, deadline=deadline)
         try:
-            await _taken(flight.lock, admitted, deadline)
-            try:
-                yield
-            finally:
-                flight.lock.release()
+            yield
         finally:
-            flight.wanted -= 1
-            if not flight.wanted:
-                del self._flights[name]
+            lead.end()
 
     async def kept(self, name: str | None) -> Completion | None:
         """Return the answer called *name*, if it is kept and can be read.
@@ -154,16 +165,3 @@ class ResponseCache:
             await self.cache.set(name, kept, ttl=ttl)
         except (PortError, InvalidRequest, TypeError):
             return
-
-
-async def _taken(lock: asyncio.Lock, admitted: AdmittedChat, deadline: float) -> None:
-    try:
-        async with asyncio.timeout_at(deadline):
-            await lock.acquire()
-    except TimeoutError:
-        raise Timeout(
-            "the same question is being asked, and its answer did not come in time",
-            port="chat_model",
-            adapter=admitted.choices[0].route.provider,
-            code="answer_awaited",
-        ) from None

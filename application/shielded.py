@@ -13,26 +13,29 @@ _TRIES = 3
 async def shielded(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run *work* to its end; a cancellation that comes meanwhile is raised after it.
 
-    Both kinds of cancellation are held off: asyncio's (``task.cancel()``) and that of an anyio
-    scope (such as a web framework's on a disconnect), which knocks again and again. Where every
-    task is cancelled, as ``asyncio.run`` does at its end, the work is begun again: it must be
-    idempotent, and bounded in time by itself.
+    *work* must be idempotent, and bounded in time by itself: it runs in the caller's own task,
+    since hardly any call is cancelled, and is begun again where a cancellation cut it off. Then
+    both kinds of cancellation are held off: asyncio's (``task.cancel()``) and that of an anyio
+    scope (such as a web framework's on a disconnect), which knocks again and again. So is that of
+    every task at once, as by ``asyncio.run`` at its end.
     """
-    cancelled: asyncio.CancelledError | None = None
-    for _ in range(_TRIES):
-        task = asyncio.ensure_future(work())
-        with anyio.CancelScope(shield=True):
+    try:
+        return await work()
+    except asyncio.CancelledError as error:
+        cancelled = error
+    task = asyncio.ensure_future(work())
+    with anyio.CancelScope(shield=True):
+        for tries_left in range(_TRIES - 1, -1, -1):
             while not task.done():
                 try:
                     await asyncio.shield(task)
                 except asyncio.CancelledError as error:
                     cancelled = error
-                except BaseException:  # the work's own failure: task.result() raises it below
+                except BaseException:  # the work's own failure, which is raised below
                     break
-        if not task.cancelled():
-            break
-    if cancelled is not None and not task.cancelled():
-        if task.exception() is None:
-            raise cancelled
-        raise cancelled from task.exception()
-    return task.result()
+            if not (task.cancelled() and tries_left):
+                break
+            task = asyncio.ensure_future(work())
+    if task.cancelled() or task.exception() is None:
+        raise cancelled
+    raise cancelled from task.exception()

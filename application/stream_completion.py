@@ -7,22 +7,19 @@ from datetime import timedelta
 from types import AsyncGeneratorType, TracebackType
 from typing import Self, Unpack, cast
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from tollkeeper.application.answers import Answers
 from tollkeeper.application.asking import Asking
 from tollkeeper.application.chat_attempts import check_format
-from tollkeeper.application.chat_call import ChatCall
+from tollkeeper.application.chat_call import AdmittedChat, ChatCall
 from tollkeeper.application.chat_calls import ChatCalls
 from tollkeeper.application.chat_options import ChatOptions
+from tollkeeper.application.flights import Lead, Wait
 from tollkeeper.application.live_stream import LiveStream, StreamedCall
 from tollkeeper.application.response_cache import ResponseCache
-from tollkeeper.domain.completions import (
-    Completion,
-    Delta,
-    Receipt,
-    as_deltas,
-)
+from tollkeeper.domain.completion_builder import as_deltas
+from tollkeeper.domain.completions import Completion, Delta, Receipt
 from tollkeeper.domain.errors import PortError
 from tollkeeper.domain.messages import Message
 from tollkeeper.domain.principals import Principal
@@ -38,10 +35,11 @@ class CompletionStream:
     it at a time that you know; a stream that is merely dropped is closed when Python finds it.
     """
 
-    # The two must not know this object: a stream that nobody holds any more is closed, and
+    # These must not know this object: a stream that nobody holds any more is closed, and
     # charged, at once.
     _deltas: AsyncGenerator[Delta, None]
     _live: LiveStream
+    _wait: Wait
 
     def __aiter__(self) -> AsyncIterator[Delta]:
         return self
@@ -67,6 +65,8 @@ class CompletionStream:
         """
         if cast(AsyncGeneratorType[Delta, None], self._deltas).ag_running:
             await self._live.stop()
+            if self._live.ended is not None:
+                self._wait.end(self._live.ended)
         else:
             await self._deltas.aclose()
 
@@ -119,23 +119,29 @@ class StreamCompletion:
         settings say; it is not charged. What breaks later is charged as far as it came. The last
         piece says the usage, and whether it is the provider's or an estimate.
 
+        With ``response_ttl``, streams that ask the same at the same time wait for the first, and
+        get what it kept.
+
         Raises (while iterating):
             DomainError: it is not allowed, not affordable or malformed; no call was made.
             PortError: the provider failed, or fell silent; ``stream.partial``, and the error's
                 ``partial``, have what came.
             CorruptResponse: the answer is whole and charged, and not of the form asked for.
         """
-        live = LiveStream()
+        live, wait = LiveStream(), Wait()
         self._live.add(live)
-        return CompletionStream(self._deltas(live, principal, model, messages, options), live)
+        deltas = self._deltas(live, wait, principal, model, messages, options)
+        return CompletionStream(deltas, live, wait)
 
     async def close_all(self) -> None:
-        """End the streams that are open, charging what came so far."""
+        """End the streams that are open, charging what came so far, and all waits for answers."""
+        self.responses.flights.close()
         await asyncio.gather(*(live.stop() for live in self._live), return_exceptions=True)
 
     async def _deltas(
         self,
         live: LiveStream,
+        wait: Wait,
         principal: Principal,
         model: str,
         messages: Sequence[Message],
@@ -143,20 +149,12 @@ class StreamCompletion:
     ) -> AsyncGenerator[Delta, None]:
         admitted = await self.chat_calls.admit(principal, model, messages, options)
         name = self.responses.name_of(admitted)
-        kept = await self.responses.kept(name)
-        call = None
-        if kept is not None:
-            kept = await self.responses.given_again(kept, admitted)
-        else:
-            call = await self.chat_calls.begin(admitted)
-            if call.metered.replayed:
-                kept = await self.answers.completion(call.metered)
-        if kept is not None or call is None:
-            assert kept is not None
-            live.given = kept
-            for delta in as_deltas(kept):
+        call, lead = await self._begun(live, wait, admitted, name)
+        if isinstance(call, Completion):
+            live.given = call
+            for delta in as_deltas(call):
                 yield delta
-            check_format(admitted.request, kept, self.chat_calls.schema_validator)
+            check_format(admitted.request, call, self.chat_calls.schema_validator)
             return
         calls = self.chat_calls
         clock = calls.metered_calls.clock
@@ -169,7 +167,9 @@ class StreamCompletion:
                     delta = await live.next()
                 except StopAsyncIteration:
                     break
+                lead.handed_out()
                 yield delta
+                lead.came_back()
             await live.settle()
             check_format(call.request, live.partial, calls.schema_validator)
             if live.partial.receipt and live.partial.receipt.model == admitted.admission.model:
@@ -178,6 +178,8 @@ class StreamCompletion:
             fault = error
             raise
         finally:
+            # The answer is kept, or never will be: nobody need wait until this one is charged.
+            lead.end()
             try:
                 await live.settle()
             finally:
@@ -185,6 +187,31 @@ class StreamCompletion:
                     fault.partial = live.partial
                     fault.attempts = call.attempts
                 self._tell(live, call, model, clock.monotonic() - began, fault)
+
+    async def _begun(
+        self, live: LiveStream, wait: Wait, admitted: AdmittedChat, name: str | None
+    ) -> tuple[ChatCall | Completion, Lead]:
+        """Return the call that is to be made, and the lead; or an answer that was kept."""
+        deadline = asyncio.get_running_loop().time() + admitted.timeout.total_seconds()
+        kept = await self.responses.kept(name)
+        lead = await self.responses.lead(
+            name if kept is None else None, admitted, deadline=deadline, wait=wait
+        )
+        try:
+            if kept is None:
+                kept = await self.responses.kept(name)
+            if live.ended is not None:
+                raise live.ended
+            if kept is not None:
+                lead.end()
+                return await self.responses.given_again(kept, admitted), lead
+            if lead.waited:
+                left = deadline - asyncio.get_running_loop().time()
+                admitted = evolve(admitted, timeout=timedelta(seconds=max(left, 0.001)))
+            return await self.chat_calls.begin_or_replay(admitted, self.answers), lead
+        except BaseException:
+            lead.end()
+            raise
 
     def _tell(
         self,

@@ -7,7 +7,7 @@ from attrs import evolve, frozen
 
 from tollkeeper.application.admission import Admissions
 from tollkeeper.application.answers import Answers
-from tollkeeper.application.chat_call import fingerprint
+from tollkeeper.application.fingerprints import fingerprint
 from tollkeeper.application.metered_call import MeteredCall
 from tollkeeper.application.metered_calls import MeteredCalls
 from tollkeeper.application.providers import Providers

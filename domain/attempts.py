@@ -7,7 +7,7 @@ from enum import StrEnum
 from attrs import field, frozen
 
 from tollkeeper.domain.errors import InvalidRequest
-from tollkeeper.domain.meters import Meter, Provenance
+from tollkeeper.domain.meters import Meter, Provenance, Quantities
 from tollkeeper.domain.money import Money
 
 
@@ -42,13 +42,12 @@ class Settlement(StrEnum):
     """It cost nothing."""
 
 
-def _quantities(quantities: Mapping[Meter, int]) -> dict[Meter, int]:
+def _quantities(quantities: Mapping[Meter, int]) -> Quantities:
     # A copy: a record stays as it was made, whatever becomes of the counts that it was made of.
+    if type(quantities) is Quantities:
+        return quantities
     try:
-        return {
-            meter if type(meter) is Meter else Meter(meter): quantity
-            for meter, quantity in quantities.items()
-        }
+        return Quantities({Meter(meter): quantity for meter, quantity in quantities.items()})
     except (AttributeError, ValueError):
         raise InvalidRequest("an attempt's quantities are counts by meter") from None
 

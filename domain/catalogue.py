@@ -7,6 +7,7 @@ from attrs import field, frozen
 
 from tollkeeper.domain.errors import ConfigurationError, Unsupported
 from tollkeeper.domain.quirks import NO_QUIRKS, Quirks
+from tollkeeper.domain.read_only import made_anew, read_only
 
 
 class Capability(StrEnum):
@@ -138,7 +139,9 @@ class Catalogue:
             )
         if faults:
             raise ConfigurationError(faults)
-        return index
+        return read_only(index)
+
+    __reduce__ = made_anew
 
     def card(self, name: str) -> ModelCard | None:
         """Return the model that is called *name*, by id or alias; None if there is none."""

@@ -5,12 +5,12 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 
 from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.messages import Message, ReasoningPart, ToolCall, assistant
-from tollkeeper.domain.meters import Meter, Provenance
+from tollkeeper.domain.meters import Meter, Provenance, Quantities
 from tollkeeper.domain.money import Money
 
 
@@ -48,24 +48,44 @@ class TokenUsage:
     cache_write_1h: int = field(default=0, validator=_check_count)
     """Kept for an hour; *cache_write* is what is kept for the usual while."""
 
-    def quantities(self) -> dict[Meter, int]:
+    def quantities(self) -> Quantities:
         """The same, by meter, with the one request that it took."""
-        return {
-            Meter.REQUESTS: 1,
-            Meter.INPUT_TOKENS: self.input,
-            Meter.CACHED_INPUT_TOKENS: self.cached_input,
-            Meter.CACHE_WRITE_TOKENS: self.cache_write,
-            Meter.CACHE_WRITE_1H_TOKENS: self.cache_write_1h,
-            Meter.INPUT_AUDIO_TOKENS: self.input_audio,
-            Meter.OUTPUT_TOKENS: self.output,
-            Meter.REASONING_TOKENS: self.reasoning,
-            Meter.OUTPUT_AUDIO_TOKENS: self.output_audio,
-        }
+        return Quantities(
+            {
+                Meter.REQUESTS: 1,
+                Meter.INPUT_TOKENS: self.input,
+                Meter.CACHED_INPUT_TOKENS: self.cached_input,
+                Meter.CACHE_WRITE_TOKENS: self.cache_write,
+                Meter.CACHE_WRITE_1H_TOKENS: self.cache_write_1h,
+                Meter.INPUT_AUDIO_TOKENS: self.input_audio,
+                Meter.OUTPUT_TOKENS: self.output,
+                Meter.REASONING_TOKENS: self.reasoning,
+                Meter.OUTPUT_AUDIO_TOKENS: self.output_audio,
+            }
+        )
 
     @property
     def total(self) -> int:
         """All tokens read and written."""
-        return sum(self.quantities().values()) - 1
+        return sum(self._pools)
+
+    @property
+    def largest(self) -> int:
+        """The tokens of the largest pool."""
+        return max(self._pools)
+
+    @property
+    def _pools(self) -> tuple[int, ...]:
+        return (
+            self.input,
+            self.output,
+            self.cached_input,
+            self.cache_write,
+            self.reasoning,
+            self.input_audio,
+            self.output_audio,
+            self.cache_write_1h,
+        )
 
 
 @frozen
@@ -165,115 +185,39 @@ class Completion:
     first_after: timedelta | None = None
     """From the call to the first piece, for streams."""
 
+    def settled(
+        self,
+        *,
+        usage: TokenUsage,
+        receipt: Receipt,
+        provider: str,
+        provenance: Provenance,
+        attempts: tuple[Attempt, ...],
+    ) -> "Completion":
+        """Return the answer with what is known of it once it is charged."""
+        # Each field by its name, since every call comes by here: attrs.evolve takes four times as
+        # long.
+        return Completion(
+            text=self.text,
+            tool_calls=self.tool_calls,
+            reasoning=self.reasoning,
+            refusal=self.refusal,
+            finish_reason=self.finish_reason,
+            usage=usage,
+            model=self.model,
+            receipt=receipt,
+            thoughts=self.thoughts,
+            logprobs=self.logprobs,
+            warnings=self.warnings,
+            extras=self.extras,
+            provider=provider,
+            provenance=provenance,
+            attempts=attempts,
+            cached=self.cached,
+            first_after=self.first_after,
+        )
+
     def as_message(self) -> Message:
         """Return the answer as the turn that the next request repeats."""
         said = self.text or self.refusal
         return assistant(said, tool_calls=self.tool_calls, reasoning=self.thoughts)
-
-
-@define
-class _CallSoFar:
-    """The pieces of one tool call; joined at the end, for there may be ten thousand."""
-
-    id: str = ""
-    name: str = ""
-    arguments: list[str] = field(factory=list)
-    signature: list[str] = field(factory=list)
-
-    def add(self, piece: ToolCallDelta) -> None:
-        """Take *piece* in."""
-        self.id = self.id or piece.id
-        self.name = self.name or piece.name
-        if piece.arguments:
-            self.arguments.append(piece.arguments)
-        if piece.signature:
-            self.signature.append(piece.signature)
-
-    def build(self) -> ToolCall:
-        """Return what came so far."""
-        return ToolCall(self.id, self.name, "".join(self.arguments), "".join(self.signature))
-
-
-@define
-class CompletionBuilder:
-    """Adds deltas up to a completion; what came so far is there at any time."""
-
-    _text: list[str] = field(factory=list)
-    _reasoning: list[str] = field(factory=list)
-    _refusal: list[str] = field(factory=list)
-    _tools: dict[int, _CallSoFar] = field(factory=dict)
-    finish_reason: FinishReason | None = None
-    usage: TokenUsage | None = None
-    provenance: Provenance | None = None
-    _model: str = ""
-    _thoughts: list[ReasoningPart] = field(factory=list)
-    _logprobs: list[TokenLogprob] = field(factory=list)
-    _warnings: list[str] = field(factory=list)
-    _extras: dict[str, Any] = field(factory=dict)
-
-    def add(self, delta: Delta) -> None:
-        """Take *delta* in."""
-        if delta.text:
-            self._text.append(delta.text)
-        if delta.reasoning:
-            self._reasoning.append(delta.reasoning)
-        if delta.refusal:
-            self._refusal.append(delta.refusal)
-        for piece in delta.tool_calls:
-            call = self._tools.get(piece.index)
-            if call is None:
-                call = self._tools[piece.index] = _CallSoFar()
-            call.add(piece)
-        self.finish_reason = delta.finish_reason or self.finish_reason
-        # An explicit report of zero is a report: None and 0 are different things.
-        self.usage = delta.usage if delta.usage is not None else self.usage
-        self.provenance = delta.provenance or self.provenance
-        self._model = delta.model or self._model
-        if delta.thought is not None:
-            self._thoughts.append(delta.thought)
-        self._logprobs.extend(delta.logprobs)
-        self._warnings.extend(delta.warnings)
-        self._extras.update(delta.extras)
-
-    def build(self) -> Completion:
-        """Return what came so far."""
-        return Completion(
-            text="".join(self._text),
-            tool_calls=tuple(self._tools[index].build() for index in sorted(self._tools)),
-            reasoning="".join(self._reasoning),
-            refusal="".join(self._refusal),
-            finish_reason=self.finish_reason,
-            usage=self.usage,
-            model=self._model,
-            thoughts=tuple(self._thoughts),
-            logprobs=tuple(self._logprobs),
-            warnings=tuple(self._warnings),
-            extras=dict(self._extras),
-            provenance=self.provenance,
-        )
-
-
-def as_deltas(completion: Completion) -> tuple[Delta, ...]:
-    """Split a whole answer into deltas that add up to it again."""
-    calls = tuple(
-        ToolCallDelta(index, call.id, call.name, call.arguments, call.signature)
-        for index, call in enumerate(completion.tool_calls)
-    )
-    return (
-        Delta(
-            text=completion.text,
-            tool_calls=calls,
-            reasoning=completion.reasoning,
-            refusal=completion.refusal,
-            model=completion.model,
-            logprobs=completion.logprobs,
-            warnings=completion.warnings,
-            extras=completion.extras,
-        ),
-        *(Delta(thought=thought) for thought in completion.thoughts),
-        Delta(
-            finish_reason=completion.finish_reason,
-            usage=completion.usage,
-            provenance=completion.provenance,
-        ),
-    )

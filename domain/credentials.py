@@ -38,6 +38,10 @@ class Credential:
                 code="invalid_credential",
             )
 
+    def is_for(self, provider: str, base_url: str) -> bool:
+        """Whether it may be sent to *base_url* of *provider*."""
+        return (self.provider, self.base_url.rstrip("/")) == (provider, base_url.rstrip("/"))
+
     def revealed_to(self, *, provider: str, base_url: str, adapter: str) -> str:
         """Return the secret's text for a request to *base_url* of *provider*.
 
@@ -45,7 +49,7 @@ class Credential:
             CredentialsRefused: it is bound to another place (code ``credential_bound_elsewhere``);
                 nothing may be sent.
         """
-        if (self.provider, self.base_url.rstrip("/")) != (provider, base_url.rstrip("/")):
+        if not self.is_for(provider, base_url):
             raise CredentialsRefused(
                 f"the credential is bound to {self.provider} at {self.base_url}; it is not sent "
                 f"to {provider} at {base_url}",

@@ -1,6 +1,7 @@
 """What is counted, and how sure we are of the count."""
 
 from enum import StrEnum
+from typing import Any, NoReturn
 
 
 class Meter(StrEnum):
@@ -33,6 +34,21 @@ INPUT_POOLS = (
     Meter.INPUT_AUDIO_TOKENS,
 )
 OUTPUT_POOLS = (Meter.OUTPUT_TOKENS, Meter.REASONING_TOKENS, Meter.OUTPUT_AUDIO_TOKENS)
+
+
+class Quantities(dict[Meter, int]):
+    """Counts by meter that stay as they were made: no record need copy them."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("quantities stay as they were made; make others with Quantities({...})")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type["Quantities"], tuple[dict[Meter, int]]]:
+        return Quantities, (dict(self),)
 
 
 class Provenance(StrEnum):

@@ -78,9 +78,9 @@ class Money:
         return cls(nanos, currency)
 
     @classmethod
-    def zero(cls, currency: str) -> Self:
+    def zero(cls, currency: str) -> "Money":
         """Make nothing of *currency*."""
-        return cls(0, currency)
+        return _nothing(currency) if isinstance(currency, str) else cls(0, currency)
 
     def _same(self, other: object) -> int:
         if not isinstance(other, Money):
@@ -125,3 +125,8 @@ class Money:
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
+
+
+@lru_cache(maxsize=256)
+def _nothing(currency: str) -> Money:
+    return Money(0, currency)

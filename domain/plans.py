@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from attrs import field, frozen
 
@@ -51,7 +52,8 @@ def _checked_end(at: datetime | None) -> datetime | None:
     return None if at is None else checked_time(at, field="ends_at")
 
 
-def _matches(name: str, patterns: Iterable[str]) -> bool:
+@lru_cache(maxsize=4096)
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     # fnmatch knows character classes too; a plan's patterns do not.
     return any(fnmatchcase(name, pattern.replace("[", "[[]")) for pattern in patterns)
 

@@ -16,6 +16,7 @@ from attrs import evolve, field, frozen
 from tollkeeper.domain.errors import ConfigurationError, InvalidRequest, Unsupported
 from tollkeeper.domain.meters import INPUT_POOLS, OUTPUT_POOLS, Meter
 from tollkeeper.domain.money import Money
+from tollkeeper.domain.read_only import made_anew, read_only
 
 BASIS_POINTS = 10_000
 _STAND_INS: Mapping[Meter, Meter] = {
@@ -73,12 +74,18 @@ class Price:
         return self.amount.nanos * (BASIS_POINTS + markup_bps) % (self.per * BASIS_POINTS) == 0
 
 
+def _kept(prices: Mapping[Meter, Price]) -> Mapping[Meter, Price]:
+    return read_only(prices)
+
+
 @frozen
 class Tier:
     """The prices of calls that read more than *above* tokens, of whatever pool."""
 
     above: int
-    prices: Mapping[Meter, Price]
+    prices: Mapping[Meter, Price] = field(converter=_kept)
+
+    __reduce__ = made_anew
 
 
 def _tuple(tiers: Iterable[Tier]) -> tuple[Tier, ...]:
@@ -97,16 +104,21 @@ class ModelPrices:
 
     model: str
     effective_from: datetime
-    prices: Mapping[Meter, Price]
+    prices: Mapping[Meter, Price] = field(converter=_kept)
     source: str = ""
     effective_to: datetime | None = None
     flagged: bool = False
     tiers: tuple[Tier, ...] = field(default=(), converter=_tuple)
     _id: str = field(init=False, repr=False, eq=False)
-    _dearest: dict[tuple[Meter, int], tuple[tuple[Price, ...], int]] = field(
-        factory=dict, init=False, repr=False, eq=False
+    _families: Mapping[Meter, tuple[tuple[Price, ...], int, bool]] = field(
+        init=False, repr=False, eq=False
     )
-    """By meter and markup: the prices of its family, and how many of its pools may be rounded."""
+    """The prices of what is read and of what is written, how many pools have one, and whether all
+    of them are whole where there is no markup."""
+    _of_tiers: "tuple[ModelPrices, ...]" = field(default=(), init=False, repr=False, eq=False)
+    """What calls cost in each tier, made once: a call asks for it before and after."""
+
+    __reduce__ = made_anew
 
     @_id.default
     def _named(self) -> str:
@@ -114,6 +126,16 @@ class ModelPrices:
         # Prices that change within a day are told apart by their time.
         written = since.date() if since.time() == time() else since
         return f"{self.model}@{written.isoformat()}{'!' * self.flagged}"
+
+    @_families.default
+    def _by_family(self) -> Mapping[Meter, tuple[tuple[Price, ...], int, bool]]:
+        return read_only({meter: self._family(meter) for meter in _FAMILIES})
+
+    def _family(self, meter: Meter) -> tuple[tuple[Price, ...], int, bool]:
+        pools = map(self.price_of, _FAMILIES.get(meter, (meter,)))
+        found = [price for price in pools if price is not None]
+        unlike = tuple(dict.fromkeys(found))
+        return unlike, len(found), all(price.is_whole() for price in unlike)
 
     def __attrs_post_init__(self) -> None:
         for moment in (self.effective_from, self.effective_to):
@@ -124,6 +146,8 @@ class ModelPrices:
         if self.effective_to is not None and self.effective_to <= self.effective_from:
             raise ConfigurationError(f"prices of {self.model}: effective_to is not after its from")
         self._check_tiers()
+        made = tuple(evolve(self, prices=tier.prices, tiers=()) for tier in self.tiers)
+        object.__setattr__(self, "_of_tiers", made)
 
     def _check_tiers(self) -> None:
         least = 0
@@ -168,9 +192,9 @@ class ModelPrices:
 
     def for_input(self, tokens: int) -> "ModelPrices":
         """Return the prices of a call that reads *tokens* in all; the snapshot's name stays."""
-        for tier in reversed(self.tiers):
+        for tier, prices in zip(reversed(self.tiers), reversed(self._of_tiers), strict=True):
             if tokens > tier.above:
-                return evolve(self, prices=tier.prices, tiers=())
+                return prices
         return self
 
     def for_quantities(self, quantities: Mapping[Meter, int]) -> "ModelPrices":
@@ -232,18 +256,14 @@ class ModelPrices:
     def _worst_of_one_tier(self, bounds: Mapping[Meter, int], markup_bps: int) -> int:
         total = 0
         for meter, quantity in bounds.items():
-            known = self._dearest.get((meter, markup_bps))
-            if known is None:
-                family = map(self.price_of, _FAMILIES.get(meter, (meter,)))
-                found = [price for price in family if price is not None]
-                whole = all(price.is_whole(markup_bps=markup_bps) for price in found)
-                known = (tuple(dict.fromkeys(found)), 0 if whole else len(found))
-                self._dearest[meter, markup_bps] = known
-            prices, rounded = known
+            prices, pools, whole = self._families.get(meter) or self._family(meter)
             # Whole numbers until the sum: this runs before every call.
             total += max([price._nanos_of(quantity, markup_bps) for price in prices], default=0)
-            # A family split over several pools rounds each of them up by itself.
-            total += max(min(quantity, rounded) - 1, 0)
+            if markup_bps:
+                whole = all(price.is_whole(markup_bps=markup_bps) for price in prices)
+            if not whole:
+                # A family split over several pools rounds each of them up by itself.
+                total += max(min(quantity, pools) - 1, 0)
         return total
 
     def _reachable(self, bounds: Mapping[Meter, int]) -> "tuple[ModelPrices, ...]":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from attrs import evolve, field, fields_dict, frozen
 
 from tollkeeper.domain.errors import ConfigurationError, Unsupported
+from tollkeeper.domain.read_only import made_anew, read_only
 from tollkeeper.domain.tools import JsonSchema
 
 if TYPE_CHECKING:
@@ -52,6 +53,18 @@ def _words(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(words)
 
 
+def _numbers(table: Mapping[str, float]) -> Mapping[str, float]:
+    return read_only(table)
+
+
+def _texts(table: Mapping[str, str]) -> Mapping[str, str]:
+    return read_only(table)
+
+
+def _values(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    return read_only(table)
+
+
 @frozen
 class Quirks:
     """What a model or dialect does not take, or takes in a way of its own.
@@ -63,11 +76,11 @@ class Quirks:
     """
 
     unsupported: frozenset[str] = field(default=frozenset(), converter=_names)
-    fixed: Mapping[str, float] = field(factory=dict)
+    fixed: Mapping[str, float] = field(factory=dict, converter=_numbers)
     efforts: tuple[str, ...] = field(default=(), converter=_words)
     max_tokens_field: str = ""
-    headers: Mapping[str, str] = field(factory=dict)
-    extra: Mapping[str, Any] = field(factory=dict)
+    headers: Mapping[str, str] = field(factory=dict, converter=_texts)
+    extra: Mapping[str, Any] = field(factory=dict, converter=_values)
     concerned: frozenset[str] = field(init=False, repr=False, eq=False)
     """The parameters that are not taken as they come."""
 
@@ -75,6 +88,8 @@ class Quirks:
     def _concerned(self) -> frozenset[str]:
         efforts = ("reasoning_effort",) if self.efforts else ()
         return self.unsupported.union(self.fixed, efforts)
+
+    __reduce__ = made_anew
 
 
 NO_QUIRKS = Quirks()

@@ -6,7 +6,8 @@ own tokenizer is at hand, it counts the text, and only what stands around it is 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.completions import Completion, TokenUsage
@@ -27,12 +28,35 @@ Count = Callable[[str], int | None]
 
 TOKENS_AROUND_A_MESSAGE = 8
 """What a provider's template adds to each message, generously."""
+TOKENS_AROUND_A_CALL = 24
+"""What a template writes around each call that goes back: tags and JSON around it have 16."""
+PUBLISHED_TOOL_PROMPTS: Mapping[str, int] = MappingProxyType(
+    {
+        # https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview, the dearest of its
+        # table: Claude Opus 4.7 where the choice is "any" or "tool". The others have 264 to 589.
+        "anthropic": 804,
+        # litellm 1.110.2, litellm_core_utils/token_counter.py, checked against what OpenAI charged:
+        # 9 around all functions, and 7 where the choice names one.
+        "openai": 16,
+        # litellm 1.110.2, prompt_templates/chat_template_tools.py: the templates of open models.
+        "deepseek": 222,
+        "qwen": 201,
+        "xai": 0,
+    }
+)
+"""What providers, or the templates of their models, are known to add once to explain how tools
+are called, in tokens. Google publishes none."""
 TOKENS_AROUND_TOOLS = 1_024
-"""What a provider adds once to explain how tools are called, generously."""
+"""What is added once at most: more than all that is published, for models of which nothing is.
+
+An answer in a schema may cost it too: some models are given the schema as a tool."""
+TOKENS_AROUND_A_TOOL = 40
+"""What a template writes around each tool, or a schema, at most: JSON over several lines has 31."""
 LARGEST_IMAGE_TOKENS = 50_000
 """What one image counts as at most: some models count a large image as 48 000 tokens."""
 LARGEST_FILE_TOKENS = 200_000
 """What a document that is given by its address counts as at most."""
+_CHOICES = frozenset({"auto", "none", "required"})
 _ESTIMATED_IMAGE_TOKENS = 765
 _BYTES_PER_TOKEN = 4
 _AUDIO_BYTES_PER_TOKEN = {"wav": 200}
@@ -77,6 +101,8 @@ def _bytes_around(request: ChatRequest) -> int:
     size = _size(json.dumps(dict(request.extra), default=repr)) if request.extra else 0
     for tool in request.tools:
         size += _size(tool.name, tool.description, json.dumps(dict(tool.parameters)))
+    if request.tools and request.tool_choice not in _CHOICES:
+        size += _size(request.tool_choice)
     if isinstance(request.response_format, JsonSchema):
         schema = json.dumps(dict(request.response_format.schema))
         size += _size(request.response_format.name, schema)
@@ -107,14 +133,16 @@ def bound_input_tokens(
     *count* is the provider's own tokenizer, where it is at hand; *window* is the model's, which
     bounds what it can read at all.
     """
-    total = TOKENS_AROUND_A_MESSAGE * (len(request.messages) + len(request.tools))
+    total = TOKENS_AROUND_A_MESSAGE * len(request.messages)
     for message in request.messages:
+        total += TOKENS_AROUND_A_CALL * len(message.tool_calls)
         counted = None if count is None else _counted(message, count)
         total += _bytes_of(message) if counted is None else counted
     if request.tools or request.extra or request.response_format != "text":
         total += _bytes_around(request)
-    if request.tools:
-        total += TOKENS_AROUND_TOOLS
+    schema = isinstance(request.response_format, JsonSchema)
+    if request.tools or schema:
+        total += TOKENS_AROUND_TOOLS + TOKENS_AROUND_A_TOOL * (len(request.tools) + schema)
     total += _attachments(request)
     return total if window is None else min(total, window)
 

@@ -82,22 +82,24 @@ def rate_usage(
             continue
         price = prices.price_of(meter)
         cost = price.of(quantity) if price else nothing
+        charge = price.of(quantity, markup_bps=markup_bps) if price and markup_bps else cost
+        # By place, since every call makes some of these.
         events.append(
             UsageEvent(
-                id=f"{call_id}:{meter}",
-                account=account,
-                key_id=key_id,
-                call_id=call_id,
-                operation=operation,
-                model=model,
-                meter=meter,
-                quantity=quantity,
-                provenance=provenance,
-                cost=cost,
-                charge=price.of(quantity, markup_bps=markup_bps) if price and markup_bps else cost,
-                price_id=price_id,
-                occurred_at=at,
-                attempt=attempt,
+                f"{call_id}:{meter}",
+                account,
+                key_id,
+                call_id,
+                operation,
+                model,
+                meter,
+                quantity,
+                provenance,
+                cost,
+                charge,
+                price_id,
+                at,
+                attempt,
             )
         )
     return tuple(events)
@@ -105,12 +107,12 @@ def rate_usage(
 
 def total_charge(events: Iterable[UsageEvent], *, currency: str) -> Money:
     """Add up the charges of *events*, all in *currency*."""
-    return _sum((event.charge for event in events), currency)
+    return _sum([event.charge for event in events], currency)
 
 
 def total_cost(events: Iterable[UsageEvent], *, currency: str) -> Money:
     """Add up what the provider takes for *events*, all in *currency*."""
-    return _sum((event.cost for event in events), currency)
+    return _sum([event.cost for event in events], currency)
 
 
 def _sum(amounts: Iterable[Money], currency: str) -> Money:

@@ -11,6 +11,7 @@ from tollkeeper.application.shielded import shielded
 from tollkeeper.domain.errors import ConfigurationError
 from tollkeeper.infra.container import Container, wire
 from tollkeeper.infra.facade import Tollkeeper
+from tollkeeper.infra.parts import parts_of
 from tollkeeper.infra.settings import Settings
 from tollkeeper.ports.attempt_log import AttemptLog
 from tollkeeper.ports.audit_log import AuditLog
@@ -76,10 +77,11 @@ def make_container(settings: Settings | None = None, **lent: Unpack[Lent]) -> Co
     return wire(settings, lent)
 
 
-def make_facade(container: Container) -> Tollkeeper:
-    """Build every use case of *container*, synchronously."""
-    names = [attribute.name for attribute in fields(Tollkeeper)]
-    return Tollkeeper(**{name: getattr(container, name)() for name in names})
+def make_facade(container: Container, **lent: Unpack[Lent]) -> Tollkeeper:
+    """Build every use case of *container*, to which *lent* was lent, synchronously."""
+    names = [attribute.name for attribute in fields(Tollkeeper) if attribute.name != "parts"]
+    parts = parts_of(container.settings(), lent)
+    return Tollkeeper(**{name: getattr(container, name)() for name in names}, parts=parts)
 
 
 async def _end_calls(tollkeeper: Tollkeeper, calls: MeteredCalls) -> None:
@@ -108,7 +110,7 @@ async def open_tollkeeper(
     if opening is not None:
         await opening
     try:
-        tollkeeper = make_facade(container)
+        tollkeeper = make_facade(container, **lent)
         await tollkeeper.expire_holds()
         try:
             yield tollkeeper

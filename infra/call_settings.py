@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from tollkeeper.application.key_pools import PoolKey
 from tollkeeper.application.routes import MOST_ROUTES
+from tollkeeper.infra.settings_places import POOLED
 
 if TYPE_CHECKING:
     from tollkeeper.infra.settings import Settings
@@ -20,10 +21,19 @@ def call_faults(settings: "Settings", wrong: Mapping[str, str]) -> Iterator[str]
                 yield f"fallbacks.{model}: list one model or more"
             elif len(names) >= MOST_ROUTES:
                 yield f"fallbacks.{model}: {MOST_ROUTES - 1} models at most"
+            elif model in names:
+                yield f"fallbacks.{model}: a model is no fallback of itself"
     if "concurrency" not in wrong:
         for provider, limit in settings.concurrency.items():
             if type(limit) is not int or limit < 1:
                 yield f"concurrency.{provider} is a whole number, 1 or more"
+            if not wrong.keys() & set(POOLED) and not any(
+                provider in getattr(settings, table) for table in POOLED
+            ):
+                yield (
+                    f"concurrency.{provider}: no provider of that name is in chat_models or "
+                    "embedders"
+                )
     if "key_pools" not in wrong:
         for provider, keys in settings.key_pools.items():
             if not all(isinstance(key, PoolKey) for key in keys):
@@ -32,3 +42,8 @@ def call_faults(settings: "Settings", wrong: Mapping[str, str]) -> Iterator[str]
         settings.retry_pause > settings.longest_retry_pause
     ):
         yield "longest_retry_pause must not be below retry_pause"
+    for name in ("attempt_timeout", "hedge_after"):
+        if not {name, "call_timeout"} & wrong.keys() and (
+            (getattr(settings, name) or settings.call_timeout) > settings.call_timeout
+        ):
+            yield f"{name} must not exceed call_timeout: the call would be over before"

@@ -25,6 +25,7 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,9 @@ def _parse(text: str, *, name: str, known: Mapping[str, ModelCard]) -> tuple[Mod
     return tuple(cards)
 
 
+@cache
 def _built_in() -> Catalogue:
+    # Part of the package, and immutable: facades may share it, and it is read when it is needed.
     folder = files("tollkeeper.infra").joinpath("catalogue")
     found = sorted((file.name, file) for file in folder.iterdir() if file.name.endswith(".toml"))
     cards: list[ModelCard] = []

@@ -137,7 +137,9 @@ class Container(containers.DeclarativeContainer):
         clock,
         retries=providers.Callable(making.retries, settings),
         breakers=breakers,
-        key_pools=providers.Callable(making.key_pools, settings, secret_source),
+        key_pools=providers.Callable(
+            making.key_pools, settings, secret_source, chat_models, embedders
+        ),
         places=providers.Factory(Places, settings.provided.concurrency),
         attempt_timeout=settings.provided.attempt_timeout,
     )

@@ -1,6 +1,9 @@
 """The one door for hosts: an object whose attributes are the use cases."""
 
-from attrs import frozen
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from attrs import field, frozen
 
 from tollkeeper.application.authenticate_key import AuthenticateKey
 from tollkeeper.application.bind_credential import BindCredential
@@ -25,7 +28,26 @@ from tollkeeper.domain.catalogue import Catalogue
 from tollkeeper.domain.price_book import PriceBook
 
 
+def _kept(adapters: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(adapters))
+
+
 @frozen
+class Parts:
+    """What a facade is made of: its *environment*, and by port the *adapters* in use.
+
+    An adapter is named by the scheme of its URL, or ``lent``; where a port has one for each
+    provider, all of them stand there. No URL is kept, so that none can be shown.
+    """
+
+    environment: str
+    adapters: Mapping[str, str] = field(converter=_kept)
+
+    def __str__(self) -> str:
+        return " ".join([self.environment, *(f"{p}={name}" for p, name in self.adapters.items())])
+
+
+@frozen(repr=False)
 class Tollkeeper:
     """Every use case, wired: ``await tk.complete(…)``.
 
@@ -54,3 +76,7 @@ class Tollkeeper:
     subscribe_account: SubscribeAccount
     price_book: PriceBook
     catalogue: Catalogue
+    parts: Parts
+
+    def __repr__(self) -> str:
+        return f"<Tollkeeper {self.parts}>"

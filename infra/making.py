@@ -9,10 +9,12 @@ from tollkeeper.application.key_pools import KeyPool, KeyPools
 from tollkeeper.application.policy import Policy
 from tollkeeper.application.providers import Providers
 from tollkeeper.domain.circuit_breaker import BreakerPolicy
+from tollkeeper.domain.errors import ConfigurationError
 from tollkeeper.domain.quirks import OnUnsupported
 from tollkeeper.domain.retries import RetryPolicy
 from tollkeeper.infra.registry import CONTEXT, make_adapter
 from tollkeeper.infra.settings import Settings
+from tollkeeper.infra.settings_places import origin_of, remedy
 from tollkeeper.ports.secret_source import SecretSource
 
 
@@ -69,7 +71,27 @@ def breakers(settings: Settings) -> Breakers:
     return Breakers(BreakerPolicy(failures=settings.breaker_failures, pause=pause))
 
 
-def key_pools(settings: Settings, source: SecretSource | None) -> KeyPools:
+def key_pools(
+    settings: Settings,
+    source: SecretSource | None,
+    chat_models: Providers[Any],
+    embedders: Providers[Any],
+) -> KeyPools:
+    """Make the pools of the settings.
+
+    Raises:
+        ConfigurationError: the adapters, which the host may have lent, would send the keys of one
+            pool to two origins.
+    """
+    faults = []
+    for name in settings.key_pools:
+        adapters = [each.adapters.get(name) for each in (chat_models, embedders)]
+        places = {origin_of(getattr(adapter, "base_url", "")) for adapter in adapters} - {""}
+        if len(places) > 1 and name not in settings.shared_keys:
+            where = " and ".join(sorted(places))
+            faults.append(f"key_pools.{name} would be sent to {where}: {remedy(name)}")
+    if faults:
+        raise ConfigurationError(faults)
     return KeyPools({name: KeyPool(keys) for name, keys in settings.key_pools.items()}, source)
 
 

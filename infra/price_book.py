@@ -22,6 +22,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from tollkeeper.domain.prices import ModelPrices, Price, Tier
 from tollkeeper.infra.toml_text import parse_toml
 
 _PRICE = re.compile(r"([0-9]+(?:\.[0-9]+)?) per ([1-9][0-9]*)")
+_METERS = frozenset(Meter)
 _OTHER_FIELDS = {"model", "currency", "effective_from", "effective_to", "source", "tiers"}
 
 
@@ -60,7 +62,7 @@ def _moment(value: object) -> datetime:
 
 
 def _check_names(table: Mapping[str, object], others: set[str]) -> None:
-    unknown = set(table) - others - set(Meter)
+    unknown = table.keys() - others - _METERS
     if unknown:
         raise ValueError(f"no such field or meter: {', '.join(sorted(unknown))}")
 
@@ -125,7 +127,9 @@ def _parse_book(text: str, *, name: str) -> PriceBook:
     return PriceBook(version=str(data.get("version", name)), entries=tuple(entries))
 
 
+@cache
 def _built_in() -> PriceBook:
+    # Part of the package, and immutable: facades may share it, and it is read when it is needed.
     folder = files("tollkeeper.infra").joinpath("prices")
     found = sorted((file.name, file) for file in folder.iterdir() if file.name.endswith(".toml"))
     books = [_parse_book(file.read_text("utf-8"), name=name) for name, file in found]

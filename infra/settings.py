@@ -16,6 +16,7 @@ from tollkeeper.domain.prices import ModelPrices
 from tollkeeper.domain.secret import Secret
 from tollkeeper.infra.settings_checks import WITHOUT_PEPPER as WITHOUT_PEPPER
 from tollkeeper.infra.settings_checks import faults_of, redacted
+from tollkeeper.infra.settings_places import assumed
 
 KNOWN_PROVIDERS: Mapping[str, str] = {
     "anthropic": "anthropic+https://api.anthropic.com",
@@ -76,6 +77,8 @@ class Settings:
     """The providers' credentials, by provider."""
     key_pools: Mapping[str, tuple[PoolKey, ...]] = _secrets({})
     """Several credentials for one provider, in the place of one in ``api_keys``."""
+    shared_keys: tuple[str, ...] = field(default=(), converter=_own)
+    """The providers whose credentials may be sent to more than one origin."""
     secret_source: str | None = field(default=None, repr=redacted)
     """Where credentials are kept that ``key_pools`` only name."""
     token_counter: str | None = field(default=None, repr=redacted)
@@ -151,7 +154,7 @@ class Settings:
         known = {name: url for name, url in KNOWN_PROVIDERS.items() if name in keyed}
         embedding = {name: url for name, url in known.items() if name in KNOWN_EMBEDDERS}
         for name, table in (("chat_models", known), ("embedders", embedding)):
-            if table:
+            if table := assumed(name, table, values):
                 values[name] = {**table, **values.get(name, {"offline": "offline://"})}
         try:
             settings = cls(environment=environment, **values)

@@ -12,6 +12,7 @@ from tollkeeper.domain.prices import ModelPrices
 from tollkeeper.domain.secret import MASK, Secret
 from tollkeeper.infra.call_settings import call_faults
 from tollkeeper.infra.registry import fault_of
+from tollkeeper.infra.settings_places import KEYED, POOLED, place_faults
 
 if TYPE_CHECKING:
     from tollkeeper.infra.settings import Settings
@@ -91,6 +92,8 @@ def faults_of(settings: "Settings") -> list[str]:
     faults.extend(_pepper_faults(settings, wrong))
     if not {"api_keys", "key_pools", *_PROVIDERS} & wrong.keys():
         faults.extend(_api_key_faults(settings))
+        if "shared_keys" not in wrong:
+            faults.extend(place_faults(settings))
     faults.extend(call_faults(settings, wrong))
     return faults
 
@@ -110,6 +113,9 @@ def _type_faults(settings: "Settings") -> Iterator[tuple[str, str]]:
     peppers = settings.retired_key_peppers
     if not isinstance(peppers, tuple) or not all(isinstance(p, Secret) for p in peppers):
         yield "retired_key_peppers", "a list of Secrets"
+    shared = settings.shared_keys
+    if not isinstance(shared, tuple) or not all(isinstance(name, str) for name in shared):
+        yield "shared_keys", "a list of names"
     for name, most in _NUMBERS.items():
         value = getattr(settings, name)
         if type(value) is not int or not 1 <= value <= most:
@@ -169,11 +175,14 @@ def _api_key_faults(settings: "Settings") -> Iterator[str]:
     for name, key in settings.api_keys.items():
         if _is_blank(key):
             yield f"api_keys.{name} is empty or holds blanks"
-        if not any(name in getattr(settings, field) for field in _PROVIDERS):
-            yield f"api_keys.{name}: no provider of that name is in chat_models"
+        if not any(name in getattr(settings, field) for field in KEYED):
+            yield (
+                f"api_keys.{name}: no provider of that name is in chat_models, embedders or "
+                "transcribers"
+            )
     for name, keys in settings.key_pools.items():
-        if not any(name in getattr(settings, field) for field in _PROVIDERS):
-            yield f"key_pools.{name}: no provider of that name is in chat_models"
+        if not any(name in getattr(settings, field) for field in POOLED):
+            yield f"key_pools.{name}: no provider of that name is in chat_models or embedders"
         if name in settings.api_keys:
             yield f"key_pools.{name}: the provider has a key in api_keys too; choose one of them"
         secrets = [getattr(key, "secret", None) for key in keys]

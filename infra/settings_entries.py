@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tollkeeper.application.key_pools import PoolKey
+from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.secret import Secret
 
 ReadSecret = Callable[[object], Secret]
@@ -29,9 +30,22 @@ def read_models(value: object) -> tuple[str, ...]:
     Raises:
         ValueError: it is no list of texts.
     """
+    return _texts(value, "models")
+
+
+def read_names(value: object) -> tuple[str, ...]:
+    """Read a list of names; in a variable they stand apart by blanks.
+
+    Raises:
+        ValueError: it is no list of texts.
+    """
+    return _texts(value, "names")
+
+
+def _texts(value: object, what: str) -> tuple[str, ...]:
     items = value.split() if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise ValueError("must be a list of models")
+        raise ValueError(f"must be a list of {what}")
     return tuple(items)
 
 
@@ -55,11 +69,10 @@ def _pool_key(item: Any, number: int, read_secret: ReadSecret) -> PoolKey:
     if unknown or "key" not in table:
         raise ValueError('a key reads { key = "env:NAME", weight = 3, label = "main" }')
     weight, label = table.get("weight", 1), table.get("label", f"key-{number}")
-    if type(weight) is not int or not 1 <= weight <= 1_000_000:
-        raise ValueError("a key's weight is a whole number, 1 or more")
-    if not isinstance(label, str) or not label.isprintable() or not 0 < len(label) <= 64:
-        raise ValueError("a key's label is 1-64 printable characters")
     text = table["key"]
-    if isinstance(text, str) and text.startswith("secret:"):
-        return PoolKey(label, name=text.removeprefix("secret:"), weight=weight)
-    return PoolKey(label, secret=read_secret(text), weight=weight)
+    try:
+        if isinstance(text, str) and text.startswith("secret:"):
+            return PoolKey(label, name=text.removeprefix("secret:"), weight=weight)
+        return PoolKey(label, secret=read_secret(text), weight=weight)
+    except InvalidRequest as error:
+        raise ValueError(error.public_message) from None

@@ -8,7 +8,7 @@ from tollkeeper.domain.errors import ConfigurationError, DomainError
 from tollkeeper.domain.secret import Secret
 from tollkeeper.infra.durations import parse_duration
 from tollkeeper.infra.price_book import parse_prices
-from tollkeeper.infra.settings_entries import read_models, read_pool, read_switch
+from tollkeeper.infra.settings_entries import read_models, read_names, read_pool, read_switch
 from tollkeeper.infra.toml_text import parse_toml
 
 PREFIX = "TOLLKEEPER_"
@@ -71,6 +71,7 @@ def _readers(environ: Mapping[str, str], folder: Path) -> Mapping[str, Callable[
         **dict.fromkeys(switches, read_switch),
         "key_pepper": lambda value: _secret(value, environ),
         "retired_key_peppers": lambda value: _secrets(value, environ),
+        "shared_keys": read_names,
         "price_book": lambda value: str(folder / _text(value)),
         "catalogue": lambda value: str(folder / _text(value)),
     }

@@ -143,6 +143,10 @@ class SyncTollkeeper:
         self.subscribe_account = _Blocking(loop, tk.subscribe_account.__call__)
         self.price_book = tk.price_book
         self.catalogue = tk.catalogue
+        self.parts = tk.parts
+
+    def __repr__(self) -> str:
+        return f"<SyncTollkeeper {self.parts}>"
 
     def authenticate_key(self, token: str | Secret) -> Principal:
         """Return who holds *token*."""

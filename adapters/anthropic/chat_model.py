@@ -27,7 +27,8 @@ from tollkeeper.adapters.anthropic.options import (
 from tollkeeper.adapters.anthropic.stream_decoder import StreamDecoder
 from tollkeeper.adapters.wire.faults import ProviderFault
 from tollkeeper.domain.chat import ChatRequest
-from tollkeeper.domain.completions import Completion, Delta, as_deltas
+from tollkeeper.domain.completion_builder import as_deltas
+from tollkeeper.domain.completions import Completion, Delta
 from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import CredentialsRefused, TollkeeperError
 from tollkeeper.domain.secret import Secret

@@ -1,5 +1,6 @@
 """The connections of one adapter: to one base URL, in one event loop, whosever key is sent."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -10,6 +11,7 @@ from attrs import frozen
 from tollkeeper.adapters.anthropic.answers import Answer, network_errors, transport_error
 from tollkeeper.adapters.anthropic.faults import ADAPTER, PORT, provider_error
 from tollkeeper.adapters.anthropic.sdk import Exchange, make_client, send
+from tollkeeper.adapters.wire.causes import without_frames
 from tollkeeper.adapters.wire.slots import Slots
 from tollkeeper.domain.errors import TollkeeperError
 from tollkeeper.domain.secret import Secret
@@ -124,6 +126,8 @@ class Connections:
         fault: TollkeeperError
         try:
             return await send(client, path, body, exchange, timeout)
+        except asyncio.CancelledError as error:
+            raise without_frames(error) from None  # the HTTP client's frames hold our headers
         except network_errors() as error:
             if exchange.refusal is None:
                 fault = transport_error(error)

@@ -28,7 +28,8 @@ from tollkeeper.adapters.wire.answers import Answer
 from tollkeeper.adapters.wire.exchanges import whole_body
 from tollkeeper.adapters.wire.faults import ProviderFault
 from tollkeeper.domain.chat import ChatRequest
-from tollkeeper.domain.completions import Completion, Delta, as_deltas
+from tollkeeper.domain.completion_builder import as_deltas
+from tollkeeper.domain.completions import Completion, Delta
 from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import ContentFiltered, TollkeeperError
 from tollkeeper.domain.messages import user

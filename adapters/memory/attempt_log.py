@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from tollkeeper.adapters.memory.database import MemoryDatabase
 from tollkeeper.domain.attempts import Attempt
@@ -44,7 +44,7 @@ class MemoryAttemptLog:
                 raise NotFound("no such attempt", code="attempt_not_found")
             found = [attempt for attempt in found if _position(attempt) > _position(last)]
         found.sort(key=_position)
-        return tuple(evolve(attempt) for attempt in found[: max(limit, 0)])
+        return tuple(found[: max(limit, 0)])
 
 
 def _position(attempt: Attempt) -> tuple[datetime, str]:

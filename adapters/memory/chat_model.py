@@ -3,13 +3,8 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
 from tollkeeper.domain.chat import ChatRequest
-from tollkeeper.domain.completions import (
-    Completion,
-    CompletionBuilder,
-    Delta,
-    FinishReason,
-    TokenUsage,
-)
+from tollkeeper.domain.completion_builder import CompletionBuilder
+from tollkeeper.domain.completions import Completion, Delta, FinishReason, TokenUsage
 from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import CorruptResponse
 

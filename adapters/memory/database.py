@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from tollkeeper.domain.api_keys import ApiKey
 from tollkeeper.domain.attempts import Attempt
@@ -39,6 +40,8 @@ class MemoryDatabase:
     hold_of_key: dict[tuple[str, str], str] = field(factory=dict)
     """By account and idempotency key."""
     open_holds: defaultdict[Purse, dict[str, Hold]] = field(factory=lambda: defaultdict(dict))
+    soonest: dict[Purse, datetime] = field(factory=dict)
+    """No hold of the purse expires before; it may be of one that is resolved."""
     captures: dict[str, tuple[Entry, dict[str, UsageEvent]]] = field(factory=dict)
     """By hold: the entry, and the usage logged with it."""
     usage: defaultdict[str, dict[str, UsageEvent]] = field(factory=lambda: defaultdict(dict))
@@ -52,6 +55,29 @@ class MemoryDatabase:
         """Return the balance; zero if there is none."""
         zero = Money.zero(currency)
         return self.balances.get((account, currency)) or Balance(account, posted=zero, held=zero)
+
+    def opened(self, hold: Hold) -> None:
+        """Take in a hold that is placed."""
+        purse = (hold.account, hold.amount.currency)
+        self.hold_of_key[hold.account, hold.idempotency_key] = hold.id
+        self.holds[hold.id] = self.open_holds[purse][hold.id] = hold
+        soonest = self.soonest.get(purse)
+        if soonest is None or hold.expires_at < soonest:
+            self.soonest[purse] = hold.expires_at
+
+    def overdue(self, purse: Purse, at: datetime) -> list[Hold]:
+        """Return the open holds of *purse* that the clock gives back at *at*."""
+        soonest = self.soonest.get(purse)
+        if soonest is None or at < soonest:
+            return []  # so that a call need not look at all the others that are under way
+        holds = self.open_holds[purse].values()
+        found = [hold for hold in holds if hold.is_overdue(at)]
+        if not found:
+            if holds:
+                self.soonest[purse] = min(hold.expires_at for hold in holds)
+            else:
+                del self.soonest[purse]
+        return found
 
     def event(self, event_id: str) -> UsageEvent | None:
         """Return the logged event of that id, whosever it is."""
@@ -67,9 +93,8 @@ class MemoryDatabase:
         """Append those of *attempts* whose ids are not here."""
         for attempt in attempts:
             if attempt.id not in self.attempts:
-                # What the caller holds may be changed by the caller: its quantities are a dict.
-                self.attempts[attempt.id] = kept = evolve(attempt)
-                self.attempts_of[kept.account].append(kept)
+                self.attempts[attempt.id] = attempt
+                self.attempts_of[attempt.account].append(attempt)
 
 
 def distinct(events: Iterable[UsageEvent]) -> dict[str, UsageEvent]:

@@ -67,7 +67,7 @@ class MemoryLedger:
         """Set money aside if it is there."""
         hold = Hold(hold_id, account, amount, idempotency_key, purpose, at, expires_at)
         purse = (account, amount.currency)
-        overdue = [each for each in self.database.open_holds[purse].values() if each.is_overdue(at)]
+        overdue = self.database.overdue(purse, at)
         first_id = self.database.hold_of_key.get((account, idempotency_key))
         if first_id is not None:
             if not hold.is_replay_of(self.database.holds[first_id]):
@@ -82,8 +82,7 @@ class MemoryLedger:
             balance = balance.without_hold(each.amount)
         balance = balance.with_hold(amount)
         self._expire(overdue, at)
-        self.database.hold_of_key[account, idempotency_key] = hold_id
-        self.database.holds[hold_id] = self.database.open_holds[purse][hold_id] = hold
+        self.database.opened(hold)
         self.database.balances[purse] = balance
         return hold
 
@@ -109,10 +108,11 @@ class MemoryLedger:
             self.database.log_attempts(attempts)
             return entry
         captured = hold.capture(amount, at=at)
-        if any(event.account != hold.account for event in events.values()):
-            raise InvalidRequest("usage and hold must be of one account", code="wrong_account")
-        if any(map(self.database.event, events)):
-            raise IdempotencyConflict("an event of the usage is logged already")
+        for event in events.values():
+            if event.account != hold.account:
+                raise InvalidRequest("usage and hold must be of one account", code="wrong_account")
+            if event.id in self.database.owner_of_event:
+                raise IdempotencyConflict("an event of the usage is logged already")
         after = self._without(hold).posting(-amount)
         entry = Entry(
             id=entry_id,
@@ -202,8 +202,9 @@ class MemoryLedger:
 
 
 def _check_owner(attempts: Iterable[Attempt], hold: Hold) -> None:
-    if any(attempt.account != hold.account for attempt in attempts):
-        raise InvalidRequest("attempts and hold must be of one account", code="wrong_account")
+    for attempt in attempts:
+        if attempt.account != hold.account:
+            raise InvalidRequest("attempts and hold must be of one account", code="wrong_account")
 
 
 def _same_measurements(some: dict[str, UsageEvent], others: dict[str, UsageEvent]) -> bool:

@@ -15,6 +15,13 @@ _TIME_SHIFTS = range(40, -1, -10)
 _RANDOM_BITS = 80
 
 
+@lru_cache(maxsize=64)
+def _checked_kind(kind: str) -> str:
+    if not _KIND.fullmatch(kind):
+        raise InvalidRequest("an identifier's kind is 1-16 lower-case letters")
+    return kind
+
+
 @lru_cache(maxsize=4)
 def _written(milliseconds: int) -> str:
     return "".join([_PAIRS[milliseconds >> shift & 0x3FF] for shift in _TIME_SHIFTS])
@@ -36,11 +43,9 @@ class SystemIdentifiers:
         Raises:
             InvalidRequest: *kind* is not 1-16 lower-case letters.
         """
-        if not _KIND.fullmatch(kind):
-            raise InvalidRequest("an identifier's kind is 1-16 lower-case letters")
         value = int.from_bytes(os.urandom(_RANDOM_BITS // 8))
         drawn = "".join([_PAIRS[value >> shift & 0x3FF] for shift in _SHIFTS])
-        return f"{kind}_{_written(time.time_ns() // 1_000_000)}{drawn}"
+        return f"{_checked_kind(kind)}_{_written(time.time_ns() // 1_000_000)}{drawn}"
 
     def random_bytes(self, size: int) -> bytes:
         """Return *size* bytes fit for secrets."""

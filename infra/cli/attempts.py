@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tollkeeper.domain.attempts import Attempt, Billed, Settlement
+from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.infra.cli.documents import of_attempt
 from tollkeeper.infra.cli.output import (
     aligned,
@@ -52,6 +53,8 @@ def attempts(
     """Show each request that an account's calls made: what became of it, and who pays for it."""
     first = read_time(since, option="--since")
     end = read_time(until, option="--until")
+    if first is not None and end is not None and end <= first:
+        raise InvalidRequest("--until must be after --since")
 
     async def work(tk: "Tollkeeper") -> tuple[Attempt, ...]:
         return await tk.list_attempts(

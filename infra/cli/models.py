@@ -82,6 +82,19 @@ def _capability(name: str) -> Capability:
     return Capability(name)
 
 
+def _checked_provider(name: str | None, catalogue: Catalogue, settings: "Settings") -> str | None:
+    """Return *name*, if it is of a provider that the catalogue or the settings know.
+
+    Raises:
+        InvalidRequest: it is not.
+    """
+    known = {card.provider for card in catalogue.cards}
+    known.update(settings.chat_models, settings.embedders)
+    if name is not None and name not in known:
+        raise InvalidRequest(f"--provider is one of {', '.join(sorted(known))}")
+    return name
+
+
 def _of_price(price: Price) -> Document:
     return {**of_money(price.amount), "per": price.per}
 
@@ -206,6 +219,7 @@ def models(
     wanted = [_capability(name) for name in capability or ()]
     settings = load_settings(ctx)
     catalogue = load_catalogue(settings.catalogue)
+    provider = _checked_provider(provider, catalogue, settings)
     book = load_price_book(settings.price_book, settings.default_price)
     found = [
         model

@@ -8,7 +8,8 @@ import pytest
 from tests.servers.wire import FORMATS, Answer, Call, Pools
 from tollkeeper.adapters.anthropic.decoding import decode_completion
 from tollkeeper.adapters.anthropic.stream_decoder import StreamDecoder
-from tollkeeper.domain.completions import Completion, CompletionBuilder, Delta, FinishReason
+from tollkeeper.domain.completion_builder import CompletionBuilder
+from tollkeeper.domain.completions import Completion, Delta, FinishReason
 from tollkeeper.domain.errors import CorruptResponse, Unavailable
 from tollkeeper.domain.messages import ReasoningPart, ToolCall
 

@@ -11,7 +11,8 @@ from tollkeeper.adapters.offline.behaviour import FAILURES
 from tollkeeper.adapters.offline.chat_model import OfflineChatModel
 from tollkeeper.contracts.chat_model import ChatModelContract
 from tollkeeper.domain.chat import ChatRequest
-from tollkeeper.domain.completions import CompletionBuilder, Delta, FinishReason, TokenUsage
+from tollkeeper.domain.completion_builder import CompletionBuilder
+from tollkeeper.domain.completions import Delta, FinishReason, TokenUsage
 from tollkeeper.domain.errors import (
     ConfigurationError,
     NotFound,

@@ -18,7 +18,8 @@ from tollkeeper.adapters.openai.faults import provider_error
 from tollkeeper.adapters.openai.stream_decoder import StreamDecoder
 from tollkeeper.adapters.openai.usage import decode_report
 from tollkeeper.adapters.wire.faults import ProviderFault, decode_fault
-from tollkeeper.domain.completions import Completion, CompletionBuilder, FinishReason, TokenUsage
+from tollkeeper.domain.completion_builder import CompletionBuilder
+from tollkeeper.domain.completions import Completion, FinishReason, TokenUsage
 from tollkeeper.domain.errors import (
     ContentFiltered,
     ContextWindowExceeded,

@@ -10,7 +10,8 @@ from tests.adapters.openai_calls import KEY, ask, asking, shows_nothing
 from tests.servers.openai_answers import chunk, event
 from tests.servers.openai_server import OpenaiServer, Play, openai_server
 from tollkeeper.adapters.openai.chat_model import OpenaiChatModel
-from tollkeeper.domain.completions import CompletionBuilder, FinishReason
+from tollkeeper.domain.completion_builder import CompletionBuilder
+from tollkeeper.domain.completions import FinishReason
 from tollkeeper.domain.errors import (
     CorruptResponse,
     PortError,

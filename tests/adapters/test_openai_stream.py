@@ -14,13 +14,8 @@ from tests.servers.openai_answers import call_chunks, chunk, event
 from tollkeeper.adapters.openai.dialects import COMPATIBLE, DIALECTS, OPENAI, Dialect
 from tollkeeper.adapters.openai.stream_decoder import StreamDecoder
 from tollkeeper.adapters.wire.sse import EventSplitter
-from tollkeeper.domain.completions import (
-    Completion,
-    CompletionBuilder,
-    Delta,
-    FinishReason,
-    TokenUsage,
-)
+from tollkeeper.domain.completion_builder import CompletionBuilder
+from tollkeeper.domain.completions import Completion, Delta, FinishReason, TokenUsage
 from tollkeeper.domain.errors import (
     CorruptResponse,
     PortError,

@@ -8,6 +8,7 @@ from tollkeeper import Completion, CompletionStream, Delta, FinishReason, TokenU
 from tollkeeper.adapters.memory.chat_model import Item, MemoryChatModel
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.credentials import Credential
+from tollkeeper.domain.embeddings import EmbeddingRequest, Embeddings
 from tollkeeper.domain.errors import PortError, Throttled, Unavailable
 
 HELLO = (user("Hello there"),)
@@ -47,6 +48,26 @@ class KeyedModel(MemoryChatModel):
             )
         self.keys.append(key)
         return super().stream(request, credential=credential)
+
+
+class KeyedEmbedder:
+    """An embedder of *provider* at *base_url* that needs a credential for there."""
+
+    def __init__(self, provider: str, base_url: str) -> None:
+        self.provider, self.base_url = provider, base_url
+        self.keys: list[str] = []
+        """The secrets that came, in order; the house's own reads ``house``."""
+
+    async def embed(
+        self, request: EmbeddingRequest, *, credential: Credential | None = None
+    ) -> Embeddings:
+        key = "house"
+        if credential is not None:
+            key = credential.revealed_to(
+                provider=self.provider, base_url=self.base_url, adapter="test"
+            )
+        self.keys.append(key)
+        return Embeddings(tuple((1.0,) for _ in request.texts), 1, request.model)
 
 
 async def ask(world: World, model: str = "tokens/m", **options: Any) -> Completion:

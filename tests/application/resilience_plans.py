@@ -40,7 +40,8 @@ id = "{UNFILTERED}"
 """
 GRANT = 10**12
 SECONDS = st.sampled_from([0.0, 0.0, 0.1, 0.5, 1.0, 3.0, 7.5, 20.0])
-USAGES = st.builds(TokenUsage, input=st.integers(0, 900), output=st.integers(0, 200))
+# A report of nothing at all counts as none, so each has some input.
+USAGES = st.builds(TokenUsage, input=st.integers(1, 900), output=st.integers(0, 200))
 STATUSES: dict[type[PortError], tuple[int | None, ...]] = {
     Unavailable: (None, 500, 503, 529, 404),
     Timeout: (None, 408, 504),
@@ -165,6 +166,7 @@ class Plan:
     breaker_pause: float
     limit: int | None
     keys: int
+    refused_keys: frozenset[str]
     overflow: bool
     filtered: bool
 
@@ -181,7 +183,8 @@ PLANS = st.builds(
     breaker_failures=st.integers(1, 5),
     breaker_pause=st.sampled_from([5.0, 20.0]),
     limit=st.none() | st.integers(1, 2),
-    keys=st.integers(0, 3),
+    keys=st.integers(0, 4),
+    refused_keys=st.frozensets(st.integers(1, 4).map(lambda number: f"key-{number}"), max_size=4),
     overflow=st.booleans(),
     filtered=st.booleans(),
 )

@@ -128,7 +128,8 @@ class Run:
 
 async def played(plan: Plan, folder: Path) -> Run:
     """Play *plan* from its beginning to its end."""
-    servers = Servers({model: list(coming) for model, coming in plan.fates.items()})
+    fates = {model: list(coming) for model, coming in plan.fates.items()}
+    servers = Servers(fates, plan.refused_keys)
     doors = {provider: ScriptedModel(provider, servers) for provider in PRICES}
     async with open_tollkeeper(
         settings_for(plan, folder),

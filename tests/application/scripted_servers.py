@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 from tollkeeper import Completion, Delta, FinishReason, TokenUsage
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.credentials import Credential
-from tollkeeper.domain.errors import PortError
+from tollkeeper.domain.errors import CredentialsRefused, PortError
 
 PRICES = {"a": (1_000, 2_000), "b": (3_000, 5_000), "c": (11_000, 13_000)}
 """Nano-dollars a token read and written, by provider."""
@@ -92,6 +92,10 @@ class Served:
         return 0 if self.usage is None else cost_of(self.model, self.usage)
 
 
+def _refusal() -> PortError:
+    return CredentialsRefused("it is no key", port="chat_model", adapter="scripted", status=401)
+
+
 def _now() -> float:
     return asyncio.get_running_loop().time()
 
@@ -101,6 +105,8 @@ class Servers:
     """All providers: the fates of each model's requests, in order, and what came."""
 
     fates: dict[str, list[Fate]] = field(factory=dict)
+    refused_keys: frozenset[str] = frozenset()
+    """The labels of the keys that they refuse, whatever the script says."""
     served: list[Served] = field(factory=list)
     on_arrival: Callable[[Served], None] = field(default=lambda served: None)
     most_at_once: dict[str, int] = field(factory=dict)
@@ -117,6 +123,8 @@ class Servers:
         model = f"{provider}/{request.model}"
         coming = self.fates.get(model, [])
         label = "" if credential is None else credential.label
+        if label in self.refused_keys:
+            coming = [Fate(Kind.FAIL, pieces=0, usage=None, error=_refusal)]
         served = Served(
             account=request.messages[0].text,
             model=model,

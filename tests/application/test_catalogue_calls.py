@@ -12,7 +12,7 @@ from tests.application.virtual_time import LoopClock, in_virtual_time
 from tests.application.world import World, open_world
 from tollkeeper import Completion, Delta, Money, Plan, PromptCache, Tool, system
 from tollkeeper.adapters.memory.chat_model import MemoryChatModel
-from tollkeeper.application.chat_call import fingerprint
+from tollkeeper.application.fingerprints import fingerprint
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import (

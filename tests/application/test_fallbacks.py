@@ -261,6 +261,7 @@ async def test_who_waited_for_a_place_heeds_a_breaker_that_opened_meanwhile(
 
     models = _models([slowly, *failing()])
     options = {**ONCE, "breaker_failures": 1, "concurrency": {"tokens": 1}}
+    options["chat_models"] = {"tokens": "offline://"}
     async with open_world(
         tmp_path, options=options, clock=LoopClock(), chat_models=models
     ) as world:

@@ -148,7 +148,10 @@ async def test_a_caller_who_goes_away_at_any_moment_leaves_nothing_behind(
         "tokens": MemoryChatModel(_after(3, answer("first"))),
         "spare": MemoryChatModel(_after(2, answer("second"))),
     }
-    options = {"concurrency": {"tokens": 1, "spare": 1}}
+    options = {
+        "concurrency": {"tokens": 1, "spare": 1},
+        "chat_models": dict.fromkeys(("tokens", "spare"), "offline://"),
+    }
     async with open_world(
         tmp_path, options=options, clock=LoopClock(), chat_models=models
     ) as world:

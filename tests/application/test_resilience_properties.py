@@ -7,17 +7,26 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.application.resilience_plans import PLANS, Plan
+from tests.application.resilience_plans import CHAIN, FIRST, PLANS, Plan
 from tests.application.resilience_runs import Result, Run, played
 from tests.application.scripted_servers import End, Served, cost_of
 from tests.application.virtual_time import run
 from tollkeeper.domain.attempts import Attempt, Billed, Outcome, Settlement
 from tollkeeper.domain.circuit_breaker import CircuitState
-from tollkeeper.domain.errors import PortError, Timeout, TollkeeperError
+from tollkeeper.domain.errors import (
+    ContentFiltered,
+    ContextWindowExceeded,
+    CredentialsRefused,
+    PortError,
+    Timeout,
+    TollkeeperError,
+)
 from tollkeeper.domain.meters import Provenance
 
 RETRIED = {408, 409, 425, 429, 498}
 TICK = 1e-6
+LONGEST_BACK_OFF = 8.0
+OF_THE_REQUEST = (ContextWindowExceeded, ContentFiltered)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +51,9 @@ async def _checked(plan: Plan, folder: Path) -> None:
     done = await played(plan, folder)
     for result in done.results:
         served = done.servers.of(result.account)
-        _check_time(result, served)
+        _check_time(plan, result, served)
+        _check_error(result, served)
+        _check_others_were_asked(plan, result, served)
         _check_no_vain_sleep(plan, result, served)
         _check_delivery(result, served)
         _check_requests(plan, result, served)
@@ -52,12 +63,40 @@ async def _checked(plan: Plan, folder: Path) -> None:
     await _check_nothing_is_left(done)
 
 
-def _check_time(result: Result, served: list[Served]) -> None:
+def _check_time(plan: Plan, result: Result, served: list[Served]) -> None:
     assert result.overrun <= TICK
     # Nobody sleeps after the last failure: it is the end of the call.
     hedged = result.asking.hedge_after is not None
-    if served and not hedged and result.error is not None and result.error is served[-1].error:
+    waits_unseen = isinstance(result.error, OF_THE_REQUEST) and (plan.limit or plan.keys)
+    if not served or hedged or result.error is None or waits_unseen:
+        return
+    if result.error is served[-1].error:
         assert result.waited_until == served[-1].ended_at
+
+
+def _check_error(result: Result, served: list[Served]) -> None:
+    """What the first model says of the request is told; what a fallback says of it is not."""
+    failed = [each for each in served if each.error is result.error]
+    if not failed or result.asking.hedge_after is not None or result.pieces:
+        return
+    mine = [each for each in served if each.model == FIRST]
+    telling = [each.error for each in mine if isinstance(each.error, OF_THE_REQUEST)]
+    if telling:
+        assert result.error is telling[0]
+    elif isinstance(result.error, OF_THE_REQUEST):
+        assert all(isinstance(each.error, OF_THE_REQUEST) for each in served)
+
+
+def _check_others_were_asked(plan: Plan, result: Result, served: list[Served]) -> None:
+    """A long pause is waited for only when no fallback is left."""
+    asking = result.asking
+    if len(plan.calls) > 1 or plan.limit is not None or asking.hedge_after is not None:
+        return
+    chain = CHAIN[:2] if asking.fallbacks is None else asking.fallbacks
+    others = {model for model in chain if not (plan.keys and model.startswith("a/"))}
+    for place, (earlier, later) in enumerate(pairwise(served), start=1):
+        if later.begun_at - earlier.ended_at > LONGEST_BACK_OFF * 2:
+            assert others <= {each.model for each in served[:place]}
 
 
 def _check_delivery(result: Result, served: list[Served]) -> None:
@@ -80,9 +119,24 @@ def _check_requests(plan: Plan, result: Result, served: list[Served]) -> None:
         assert len(asked) <= plan.tries * chains
     if chains == 2:
         return
-    for earlier, later in pairwise(served):
+    for asked in by_model.values():
+        _check_repeats(plan, asked)
+    for earlier in served[:-1]:
+        assert earlier.end is not End.ANSWERED
+
+
+def _check_repeats(plan: Plan, asked: list[Served]) -> None:
+    """Why one model was asked again by one call, when, and with which key."""
+    refused: set[str] = set()
+    for earlier, later in pairwise(asked):
         error = earlier.error
-        if earlier.model != later.model or error is None:
+        if isinstance(error, CredentialsRefused):
+            refused.add(earlier.credential)
+            assert earlier.credential  # a key of a pool
+            # Another call may meanwhile find the next key refused too, or take the last place.
+            assert len(plan.calls) > 1 or later.begun_at == earlier.ended_at
+        assert later.credential not in refused
+        if error is None or isinstance(error, CredentialsRefused):
             continue
         assert isinstance(error, PortError)
         assert error.retryable
@@ -90,8 +144,6 @@ def _check_requests(plan: Plan, result: Result, served: list[Served]) -> None:
         waited = later.begun_at - earlier.ended_at
         if error.retry_after is not None and later.credential == earlier.credential:
             assert waited >= error.retry_after.total_seconds() - TICK
-    for earlier in served[:-1]:
-        assert earlier.end is not End.ANSWERED
 
 
 def _check_records(result: Result, served: list[Served]) -> None:
@@ -165,6 +217,8 @@ def _check_no_vain_sleep(plan: Plan, result: Result, served: list[Served]) -> No
     asking = result.asking
     if plan.limit is not None or asking.hedge_after is not None or asking.dawdles or not served:
         return  # a reader who dawdles may spend its time with a piece in hand
+    if result.ended < result.began + asking.timeout - TICK:
+        return
     if isinstance(result.error, Timeout) and result.error is not served[-1].error:
         assert served[-1].end is End.LEFT
 

@@ -125,7 +125,7 @@ async def test_fifty_who_ask_at_once_make_one_request(tmp_path: Path) -> None:
         assert len(model.requests) == 1
         assert sum(each.cached for each in found) == 49
         assert await world.balance() == ("0.99998", "0.00")
-        assert world.tk.complete.responses._flights == {}
+        assert len(world.tk.complete.responses.flights) == 0
 
 
 @in_virtual_time
@@ -142,7 +142,7 @@ async def test_who_waits_for_anothers_answer_waits_no_longer_than_its_own_deadli
         assert {type(each) for each in found} == {Timeout}
         codes = sorted(getattr(each, "code", "") for each in found)
         assert codes == ["answer_awaited"] * 9 + ["timeout"]
-        assert world.tk.complete.responses._flights == {}
+        assert len(world.tk.complete.responses.flights) == 0
 
 
 @in_virtual_time

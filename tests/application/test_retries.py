@@ -1,20 +1,16 @@
-"""Retries and key pools: when the same model is asked again, and with which key."""
+"""Retries: when the same model is asked again, and how long that waits."""
 
 import asyncio
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.application.asked_models import KeyedModel, answer, ask, failing, limited, streamed
+from tests.application.asked_models import answer, ask, failing, limited, streamed
 from tests.application.virtual_time import LoopClock, in_virtual_time
 from tests.application.world import open_world
-from tollkeeper import Secret
 from tollkeeper.adapters.memory.chat_model import MemoryChatModel
-from tollkeeper.adapters.memory.secret_source import MemorySecretSource
-from tollkeeper.application.key_pools import PoolKey
 from tollkeeper.domain.attempts import Billed, Outcome, Settlement
 from tollkeeper.domain.errors import (
     CredentialsRefused,
@@ -32,15 +28,6 @@ STEADY = {"retry_pause": timedelta(0), "longest_retry_pause": timedelta(0)}
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _pool(*keys: PoolKey) -> dict[str, Any]:
-    return {
-        "key_pools": {"tokens": keys},
-        "chat_models": {"tokens": "offline://"},
-        "secret_source": "env://",
-        **STEADY,
-    }
 
 
 @in_virtual_time
@@ -160,105 +147,6 @@ async def test_what_the_deadline_cuts_off_is_the_providers_timeout(
 
 
 @in_virtual_time
-async def test_keys_are_chosen_by_their_weight(tmp_path: Path) -> None:
-    keys = (PoolKey("one", Secret("k1")), PoolKey("three", Secret("k3"), weight=3))
-    model = KeyedModel("tokens", answer())
-    async with open_world(
-        tmp_path, options=_pool(*keys), clock=LoopClock(), chat_models={"tokens": model}
-    ) as world:
-        world.tk.complete.asking.key_pools.chance.seed(5)
-        for _ in range(400):
-            found = await ask(world)
-        assert found.attempts[0].credential in ("one", "three")
-    counts = Counter(model.keys)
-    assert counts.keys() == {"k1", "k3"}
-    assert 0.2 < counts["k1"] / 400 < 0.3
-
-
-@in_virtual_time
-async def test_a_key_that_is_limited_rests_and_the_other_is_asked_at_once(tmp_path: Path) -> None:
-    keys = (PoolKey("one", Secret("k1"), weight=1_000_000), PoolKey("two", Secret("k2")))
-    model = KeyedModel("tokens", limited(60), answer())
-    async with open_world(
-        tmp_path, options=_pool(*keys), clock=LoopClock(), chat_models={"tokens": model}
-    ) as world:
-        began = _now()
-        for _ in range(20):
-            await ask(world)
-        assert _now() == began
-        assert model.keys == ["k1"] + ["k2"] * 20
-        await asyncio.sleep(61)
-        await ask(world)
-        assert model.keys[-1] == "k1"
-
-
-@in_virtual_time
-async def test_a_pool_whose_keys_all_rest_is_waited_for_without_wasting_a_try(
-    tmp_path: Path,
-) -> None:
-    model = KeyedModel("tokens", limited(), limited(20), answer())
-    pool = _pool(PoolKey("one", Secret("k1")))
-    async with open_world(
-        tmp_path, options=pool, clock=LoopClock(), chat_models={"tokens": model}
-    ) as world:
-        began = _now()
-        found = await ask(world)
-        assert _now() - began == pytest.approx(21)
-        assert len(found.attempts) == 3
-
-
-@in_virtual_time
-async def test_a_key_that_is_refused_rests(tmp_path: Path) -> None:
-    keys = (PoolKey("one", Secret("k1"), weight=1_000_000), PoolKey("two", Secret("k2")))
-    model = KeyedModel("tokens", failing(CredentialsRefused, status=401), answer())
-    async with open_world(
-        tmp_path, options=_pool(*keys), clock=LoopClock(), chat_models={"tokens": model}
-    ) as world:
-        with pytest.raises(CredentialsRefused):
-            await ask(world)
-        for _ in range(5):
-            await ask(world)
-    assert model.keys == ["k1"] + ["k2"] * 5
-
-
-@in_virtual_time
-async def test_keys_come_from_the_secret_source_by_their_names(tmp_path: Path) -> None:
-    source = MemorySecretSource.of({"llm/main": "from-the-vault"})
-    model = KeyedModel("tokens", answer())
-    pool = _pool(PoolKey("main", name="llm/main"))
-    async with open_world(
-        tmp_path,
-        options=pool,
-        clock=LoopClock(),
-        chat_models={"tokens": model},
-        secret_source=source,
-    ) as world:
-        await ask(world)
-        assert model.keys == ["from-the-vault"]
-        source.secrets["llm/main"] = Secret("changed-there")
-        await ask(world)
-        assert model.keys[-1] == "changed-there"
-
-
-@in_virtual_time
-async def test_a_key_that_no_source_has_is_our_fault_and_not_the_callers(tmp_path: Path) -> None:
-    pool = {**_pool(PoolKey("main", name="llm/gone")), "fallbacks": {"tokens/m": ("spare/m",)}}
-    models = {"tokens": KeyedModel("tokens"), "spare": MemoryChatModel(answer("spare"))}
-    async with open_world(
-        tmp_path,
-        options=pool,
-        clock=LoopClock(),
-        chat_models=models,
-        secret_source=MemorySecretSource(),
-    ) as world:
-        with pytest.raises(CredentialsRefused) as caught:
-            await ask(world, fallbacks=())
-        assert caught.value.code == "secret_not_found"
-        assert (await ask(world)).text == "spare"
-        assert models["tokens"].requests == []
-
-
-@in_virtual_time
 async def test_no_more_calls_are_under_way_than_the_limit(tmp_path: Path) -> None:
     running, most = 0, 0
 
@@ -269,7 +157,7 @@ async def test_no_more_calls_are_under_way_than_the_limit(tmp_path: Path) -> Non
         running -= 1
 
     model = MemoryChatModel([busy, *answer()])
-    options = {"concurrency": {"tokens": 3}}
+    options = {"concurrency": {"tokens": 3}, "chat_models": {"tokens": "offline://"}}
     async with open_world(
         tmp_path, options=options, clock=LoopClock(), chat_models={"tokens": model}
     ) as world:

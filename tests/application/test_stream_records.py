@@ -3,10 +3,12 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.application.asked_models import USAGE, answer, ask, failing, streamed
+from tests.application.unsteady_ledger import UnsteadyLedger
 from tests.application.virtual_time import LoopClock, in_virtual_time
 from tests.application.world import open_world
 from tollkeeper import Delta, FinishReason
@@ -146,11 +148,12 @@ async def test_a_fault_of_the_adapter_in_mid_stream_is_recorded_as_one(tmp_path:
 
 @in_virtual_time
 async def test_a_stream_that_is_closed_while_it_is_admitted_asks_nobody(tmp_path: Path) -> None:
-    model = MemoryChatModel(answer())
-    async with open_world(tmp_path, clock=LoopClock(), chat_models={"tokens": model}) as world:
+    model, ledger = MemoryChatModel(answer()), UnsteadyLedger(pauses={"place_hold": 0.05})
+    lent: dict[str, Any] = {"chat_models": {"tokens": model}, "ledger": ledger}
+    async with open_world(tmp_path, clock=LoopClock(), **lent) as world:
         stream = streamed(world)
         reader = asyncio.ensure_future(anext(stream))
-        await asyncio.sleep(0)
+        await ledger.begun.wait()
         await stream.aclose()
         with pytest.raises(Conflict) as caught:
             await reader

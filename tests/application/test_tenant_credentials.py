@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.application.asked_models import KeyedModel, answer, ask, failing, limited
+from tests.application.asked_models import (
+    KeyedEmbedder,
+    KeyedModel,
+    answer,
+    ask,
+    failing,
+    limited,
+    streamed,
+)
 from tests.application.virtual_time import LoopClock, in_virtual_time
 from tests.application.world import World, open_world
 from tollkeeper import Secret
@@ -95,6 +103,88 @@ async def test_a_limit_of_the_tenants_key_is_waited_out_whatever_the_house_has(
         assert models["tokens"].keys == ["sk-tenant"] * 2
         await ask(world)
         assert models["tokens"].keys[-1] in ("k1", "k2")
+
+
+@in_virtual_time
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_a_caller_who_brings_an_empty_list_does_not_get_the_houses_key(
+    tmp_path: Path, stream: bool
+) -> None:
+    models = _models()
+    options = {
+        "key_pools": {"tokens": (PoolKey("one", Secret("k1")),)},
+        "chat_models": {"tokens": "offline://"},
+    }
+    async with open_world(
+        tmp_path, options=options, clock=LoopClock(), chat_models=models, credit="0"
+    ) as world:
+        nothing: list[Any] = [[], ()]
+        for empty in nothing:
+            wanted: dict[str, Any] = {"credentials": empty, "fallbacks": ["spare/m"]}
+            with pytest.raises(InvalidRequest) as caught:
+                await (streamed(world, **wanted).completion() if stream else ask(world, **wanted))
+            assert caught.value.code == "credential_missing"
+        assert models["tokens"].keys == models["spare"].keys == []
+        await world.grant("1.00")
+        await ask(world, credentials=None)
+        assert models["tokens"].keys == ["k1"]
+
+
+@in_virtual_time
+async def test_two_credentials_for_one_place_are_refused(tmp_path: Path) -> None:
+    models = _models()
+    async with open_world(tmp_path, clock=LoopClock(), chat_models=models) as world:
+        one, two = await _bound(world), await _bound(world, text="sk-other")
+        slashed = Credential("tokens", f"{one.base_url}/", Secret("sk-third"))
+        for brought in ([one, two], [one, slashed], [one, one]):
+            with pytest.raises(InvalidRequest) as caught:
+                await ask(world, credentials=brought)
+            assert caught.value.code == "credential_twice"
+            assert "sk-" not in caught.value.public_message
+        assert models["tokens"].keys == []
+
+
+@in_virtual_time
+async def test_a_provider_that_embeds_elsewhere_gets_a_credential_for_each_place(
+    tmp_path: Path,
+) -> None:
+    models = _models()
+    embedder = KeyedEmbedder("tokens", "https://vectors.example")
+    only = KeyedEmbedder("vectors", "https://three.example")
+    async with open_world(
+        tmp_path,
+        clock=LoopClock(),
+        chat_models=models,
+        embedders={"tokens": embedder, "vectors": only},
+    ) as world:
+        bind = world.tk.bind_credential
+        chat = await bind(provider="tokens", secret=Secret("sk-c"))
+        embeds = await bind(provider="tokens", secret=Secret("sk-e"), port="embedder")
+        assert (chat.base_url, embeds.base_url) == (
+            "https://one.example",
+            "https://vectors.example",
+        )
+        assert chat == await bind(provider="tokens", secret=Secret("sk-c"), port="chat_model")
+        both = [embeds, chat]
+        await ask(world, credentials=both)
+        call: dict[str, Any] = {"model": "tokens/m", "texts": ["one"]}
+        await world.tk.embed(world.principal, credentials=both, **call)
+        assert (models["tokens"].keys, embedder.keys) == (["sk-c"], ["sk-e"])
+        with pytest.raises(CredentialsRefused) as caught:
+            await world.tk.embed(world.principal, credentials=[chat], **call)
+        assert caught.value.code == "credential_bound_elsewhere"
+        assert embedder.keys == ["sk-e"]
+        alone = await bind(provider="vectors", secret=Secret("sk-v"))
+        assert alone.base_url == "https://three.example"
+        with pytest.raises(NotFound) as unknown:
+            await bind(provider="vectors", secret=Secret("sk-v"), port="chat_model")
+        assert unknown.value.code == "provider_unknown"
+        wrong: Any = "transcriber"
+        with pytest.raises(InvalidRequest, match="port is"):
+            await bind(provider="tokens", secret=Secret("sk"), port=wrong)
+        for empty in ([], [embeds, embeds]):
+            with pytest.raises(InvalidRequest):
+                await world.tk.embed(world.principal, credentials=empty, **call)
 
 
 @in_virtual_time

@@ -120,6 +120,12 @@ async def test_a_hold_that_may_have_been_placed_is_asked_for_again(
         assert await world.balance() == ("0.99998", "0.00")
 
 
+LANDING = pytest.mark.parametrize(
+    "lands_after", [None, 0.0, 0.2], ids=["is-lost", "lands-before", "lands-last"]
+)
+"""What becomes of the ledger's call that was under way: the next one comes within 0.1 s."""
+
+
 async def _cancel_when_begun(ledger: UnsteadyLedger, call: "asyncio.Task[object]") -> None:
     await ledger.begun.wait()
     for _ in range(3):
@@ -129,11 +135,16 @@ async def _cancel_when_begun(ledger: UnsteadyLedger, call: "asyncio.Task[object]
         await call
 
 
+@LANDING
 @EVERY_WORK
-async def test_a_cancellation_waits_for_the_capture(tmp_path: Path, work: Work) -> None:
-    ledger = UnsteadyLedger(pauses={"capture": 0.05})
+async def test_a_cancellation_waits_for_the_capture(
+    tmp_path: Path, work: Work, lands_after: float | None
+) -> None:
+    ledger = UnsteadyLedger(pauses={"capture": 0.05}, lands_after=lands_after)
     async with open_world(tmp_path, **_lent(ledger)) as world:
         await _cancel_when_begun(ledger, asyncio.ensure_future(work(world)))
+        assert await world.balance() == ("0.99998", "0.00")
+        await asyncio.gather(*ledger.late)
         assert await world.balance() == ("0.99998", "0.00")
 
 
@@ -146,20 +157,29 @@ async def test_a_cancellation_waits_for_the_release(tmp_path: Path) -> None:
         assert await world.balance() == ("1.00", "0.00")
 
 
+@LANDING
 @pytest.mark.parametrize("work", [_complete, _stream, _transcribe], ids=lambda work: work.__name__)
 async def test_a_cancellation_while_the_hold_is_placed_gives_it_back(
-    tmp_path: Path, work: Work
+    tmp_path: Path, work: Work, lands_after: float | None
 ) -> None:
-    ledger = UnsteadyLedger(pauses={"place_hold": 0.05})
+    ledger = UnsteadyLedger(pauses={"place_hold": 0.05}, lands_after=lands_after)
     async with open_world(tmp_path, **_lent(ledger)) as world:
         await _cancel_when_begun(ledger, asyncio.ensure_future(work(world)))
         assert await world.balance() == ("1.00", "0.00")
+        await asyncio.gather(*ledger.late)
+        assert await world.balance() == ("1.00", "0.00")
 
 
-async def test_cancelling_a_charge_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    ledger = UnsteadyLedger(pauses={"place_hold": 0.02})
+@LANDING
+@pytest.mark.parametrize("step", ["place_hold", "capture"])
+async def test_cancelling_a_charge_loses_and_doubles_nothing(
+    tmp_path: Path, step: str, lands_after: float | None
+) -> None:
+    ledger = UnsteadyLedger(pauses={step: 0.02}, lands_after=lands_after)
     async with open_world(tmp_path, **_lent(ledger)) as world:
         await _cancel_when_begun(ledger, asyncio.ensure_future(_charge(world)))
+        assert await world.balance() == ("0.99998", "0.00")
+        await asyncio.gather(*ledger.late)
         assert await world.balance() == ("0.99998", "0.00")
         await _charge(world)
         assert await world.balance() == ("0.99998", "0.00")

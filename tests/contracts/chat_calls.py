@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from tollkeeper.domain.chat import ChatRequest
-from tollkeeper.domain.completions import Completion, CompletionBuilder, Delta
+from tollkeeper.domain.completion_builder import CompletionBuilder
+from tollkeeper.domain.completions import Completion, Delta
 from tollkeeper.domain.messages import Message, user
 from tollkeeper.domain.tools import Tool
 

@@ -228,6 +228,9 @@ def test_attempts_come_in_pages_and_by_time(rich: Cli) -> None:
     assert (empty.code, empty.out) == (0, "nothing was asked of a provider\n")
     refused(rich.here(*attempts, "--after", "nosuch"), 4)
     refused(rich.here(*attempts, "--since", "soon"), 2, "--since")
+    backwards = ("--since", "2026-02-01", "--until", "2026-01-01")
+    for command in ("attempts", "usage"):
+        refused(rich.here(command, "--account", "acme", *backwards), 2, "must be after")
     refused(rich.here(*attempts, "--limit", "0"), 2, "limit")
 
 

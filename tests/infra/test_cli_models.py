@@ -82,12 +82,28 @@ def test_models_of_one_provider_or_ability_are_shown_alone(cli: Cli) -> None:
     assert all({"audio", "reasoning"} <= {*each["capabilities"]} for each in able)
     both = cli.here("models", "--provider", "anthropic", "--capability", "embeddings")
     assert both.out.startswith("no such model is in the catalogue; it has those of anthropic, ")
-    assert cli.here("models", "--provider", "nobody", "--json").json() == []
     assert "≥" not in cli.here("models", "--provider", "groq").out
 
 
 def test_models_can_only_do_what_there_is(cli: Cli) -> None:
     refused(cli.here("models", "--capability", "telepathy"), 2, "--capability is one of tools, ")
+
+
+@pytest.mark.parametrize("how", [(), ("--json",), ("--capability", "tools")])
+def test_a_provider_that_nobody_knows_is_refused_by_naming_those_that_are_known(
+    cli: Cli, how: tuple[str, ...]
+) -> None:
+    ran = cli.here("models", "--provider", "nobody", *how)
+    refused(ran, 2, "--provider is one of anthropic, gemini, groq, morph, offline, openai, ")
+    refused(cli.here("models", "--provider", "", *how), 2, "--provider is one of ")
+
+
+def test_a_provider_of_ones_own_may_have_no_models_in_the_catalogue(cli: Cli) -> None:
+    place = {"TOLLKEEPER_CHAT_MODELS__OLLAMA": "openai+http://127.0.0.1:11434/v1"}
+    ran = cli.here("models", "--provider", "ollama", **place)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("no such model is in the catalogue")
+    assert cli.here("models", "--provider", "ollama", "--json", **place).json() == []
 
 
 def test_a_provider_is_served_once_the_settings_name_it(cli: Cli) -> None:

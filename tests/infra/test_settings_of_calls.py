@@ -51,67 +51,6 @@ def test_the_defaults_retry_a_little_and_fall_back_on_nothing() -> None:
     assert (settings.breaker_failures, settings.breaker_pause) == (5, timedelta(seconds=15))
 
 
-WRONG: list[tuple[dict[str, object], str]] = [
-    ({"embedders": {"x": "nowhere://"}}, "embedders.x: embedder: no adapter is called nowhere"),
-    ({"embedders": "offline://"}, "embedders must be a table from names to text each"),
-    ({"secret_source": 5}, "secret_source must be text"),
-    ({"secret_source": "vault://x"}, "secret_source: no adapter is called vault"),
-    ({"token_counter": "tiktoken://"}, "token_counter: no adapter is called tiktoken"),
-    ({"schema_validator": None}, "schema_validator must be text"),
-    ({"schema_validator": "nosuch://"}, "schema_validator: no adapter is called nosuch"),
-    ({"catalogue": 5}, "catalogue must be text"),
-    ({"only_known_models": 1}, "only_known_models must be True or False"),
-    ({"retry_ambiguous": "no"}, "retry_ambiguous must be True or False"),
-    ({"overflow_fallback": None}, "overflow_fallback must be True or False"),
-    ({"filter_fallback": 0}, "filter_fallback must be True or False"),
-    ({"on_unsupported": "ignore"}, 'on_unsupported is "refuse" or "drop"'),
-    ({"on_unsupported": None}, "on_unsupported must be text"),
-    ({"tries": 0}, "tries must be a whole number, 1 to 10"),
-    ({"tries": 11}, "tries must be a whole number, 1 to 10"),
-    ({"tries": True}, "tries must be a whole number, 1 to 10"),
-    ({"breaker_failures": 0}, "breaker_failures must be a whole number, 1 or more"),
-    ({"retry_pause": 1}, "retry_pause must be a timedelta"),
-    ({"retry_pause": timedelta(seconds=-1)}, "retry_pause must be positive"),
-    ({"retry_pause": timedelta(seconds=9)}, "longest_retry_pause must not be below retry_pause"),
-    ({"breaker_pause": timedelta(0)}, "breaker_pause must be positive"),
-    ({"attempt_timeout": timedelta(0)}, "attempt_timeout must be positive"),
-    ({"attempt_timeout": 5}, "attempt_timeout must be a timedelta"),
-    ({"hedge_after": timedelta(seconds=-1)}, "hedge_after must be positive"),
-    ({"response_ttl": timedelta(0)}, "response_ttl must be positive"),
-    ({"response_ttl": timedelta(days=366)}, "response_ttl must be 365 days at most"),
-    ({"fallbacks": {"a/b": ()}}, "fallbacks.a/b: list one model or more"),
-    ({"fallbacks": {"a/b": ("",)}}, "fallbacks.a/b: list one model or more"),
-    ({"fallbacks": {"a/b": (5,)}}, "fallbacks.a/b: list one model or more"),
-    ({"fallbacks": {"a/b": ("c/d",) * 8}}, "fallbacks.a/b: 7 models at most"),
-    ({"fallbacks": {"a/b": "c/d"}}, "fallbacks must be a table from names to a list of models"),
-    ({"fallbacks": ["a/b"]}, "fallbacks must be a table"),
-    ({"concurrency": {"offline": 0}}, "concurrency.offline is a whole number, 1 or more"),
-    ({"concurrency": {"offline": True}}, "concurrency.offline is a whole number, 1 or more"),
-    ({"concurrency": {"offline": "8"}}, "concurrency must be a table from names to a number"),
-    ({"key_pools": {"offline": KEY}}, "key_pools must be a table from names to a list of Pool"),
-    ({"key_pools": {"offline": (Secret("x"),)}}, "key_pools.offline is a list of PoolKeys"),
-    ({"key_pools": {"offline": ()}}, "key_pools.offline: name each of its keys once (label)"),
-    ({"key_pools": {"offline": (KEY, KEY)}}, "key_pools.offline: name each of its keys once"),
-    ({"key_pools": {"nobody": (KEY,)}}, "key_pools.nobody: no provider of that name"),
-    (
-        {"key_pools": {"offline": (PoolKey("one", name="NAME"),)}},
-        "key_pools.offline names secrets: set secret_source",
-    ),
-]
-
-
-@pytest.mark.parametrize(("fields", "fault"), WRONG, ids=repr)
-def test_what_is_wrong_is_said(fields: dict[str, object], fault: str) -> None:
-    assert any(found.startswith(fault) for found in faults(Settings, **fields))
-
-
-def test_a_provider_has_one_key_or_a_pool_of_them() -> None:
-    (fault,) = faults(Settings, api_keys={"offline": Secret("sk-1")}, key_pools={"offline": (KEY,)})
-    assert fault == (
-        "key_pools.offline: the provider has a key in api_keys too; choose one of them"
-    )
-
-
 EVERYTHING = f"""
 [local]
 secret_source = "env://MINE_"
@@ -211,46 +150,6 @@ def test_variables_override_the_file(load: Load) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("toml", "fault"),
-    [
-        ("only_known_models = 1", "only_known_models: must be true or false"),
-        ("retry_ambiguous = 'no'", "retry_ambiguous: must be true or false"),
-        ("tries = 1.5", "tries: must be a whole number"),
-        ("hedge_after = 2", "hedge_after: a duration is a number with its unit"),
-        ("catalogue = 5", "catalogue: must be text"),
-        ("fallbacks = ['a/b']", "fallbacks must be a table"),
-        ("fallbacks = { 'a/b' = 5 }", "fallbacks.a/b: must be a list of models"),
-        ("fallbacks = { 'a/b' = [5] }", "fallbacks.a/b: must be a list of models"),
-        ("concurrency = { offline = 1.5 }", "concurrency.offline: must be a whole number"),
-        ("key_pools = { offline = 5 }", "key_pools.offline: must be a list of keys"),
-        ("key_pools = { offline = [] }", "key_pools.offline: must be a list of keys"),
-        ("key_pools = { offline = [5] }", "key_pools.offline: must be text"),
-        ("key_pools = { offline = ['env:NOT_SET'] }", "key_pools.offline: the environment vari"),
-        ("key_pools = { offline = ['file:/not/there'] }", "key_pools.offline: cannot read the"),
-        ("key_pools = { offline = [{ weight = 3 }] }", "key_pools.offline: a key reads { key ="),
-        ("key_pools = { offline = [{ key = 'k', wait = 3 }] }", "key_pools.offline: a key reads"),
-        ("key_pools = { offline = [{ key = 'k', weight = 0 }] }", "key_pools.offline: a key's w"),
-        ("key_pools = { offline = [{ key = 'k', weight = 'x' }] }", "key_pools.offline: a key's"),
-        ("key_pools = { offline = [{ key = 'k', label = '' }] }", "key_pools.offline: a key's l"),
-        ("key_pools = { offline = ['secret:NAME'] }", "key_pools.offline names secrets"),
-        (
-            "key_pools = { offline = [{ key = 'k', label = 'a' }, { key = 'l', label = 'a' }] }",
-            "key_pools.offline: name each of its keys once",
-        ),
-    ],
-)
-def test_a_wrong_line_is_said_once(load: Load, toml: str, fault: str) -> None:
-    (found,) = faults(load, f"[local]\n{toml}")
-    assert found.startswith(fault)
-
-
-@pytest.mark.parametrize("key", ["''", "'a b'", '"a\\n"', "'file:/dev/null'"])
-def test_a_blank_key_of_a_pool_is_refused(load: Load, key: str) -> None:
-    (found,) = faults(load, f"[local]\nkey_pools = {{ offline = ['sk-1', {key}] }}")
-    assert found == "key_pools.offline: a key is empty or holds blanks"
-
-
 @pytest.mark.parametrize("provider", KNOWN_PROVIDERS)
 @pytest.mark.parametrize("table", ["api_keys", "key_pools"])
 def test_the_key_of_a_known_provider_says_where_it_is(
@@ -267,6 +166,8 @@ def test_the_key_of_a_known_provider_says_where_it_is(
 
 def test_a_url_of_ones_own_stands_before_the_known_one(load: Load) -> None:
     toml = """
+    [local]
+    shared_keys = ["openai"]
     [local.chat_models]
     openai = "openai+http://localhost:1/v1"
     [local.embedders]
@@ -282,10 +183,3 @@ def test_a_url_of_ones_own_stands_before_the_known_one(load: Load) -> None:
 def test_an_unknown_provider_with_a_key_needs_a_url(load: Load) -> None:
     (found,) = faults(load, "[local.api_keys]\nhouse = 'sk-x'")
     assert found.startswith("api_keys.house: no provider of that name is in chat_models")
-
-
-def test_no_fault_shows_a_key_of_a_pool(load: Load) -> None:
-    toml = f"[local.key_pools]\nnobody = ['{CANARY}', {{ key = '{CANARY}', label = 'key-1' }}]"
-    found = faults(load, toml)
-    assert found
-    assert not [fault for fault in found if CANARY in fault]

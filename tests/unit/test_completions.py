@@ -5,15 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tollkeeper.domain.completion_builder import CompletionBuilder, as_deltas
 from tollkeeper.domain.completions import (
     Completion,
-    CompletionBuilder,
     Delta,
     FinishReason,
     TokenLogprob,
     TokenUsage,
     ToolCallDelta,
-    as_deltas,
 )
 from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.messages import ReasoningPart, ToolCall
@@ -176,7 +175,7 @@ def test_what_the_use_cases_say_is_none_of_the_builders() -> None:
 
 @given(USAGES)
 def test_usage_by_meter_adds_up_to_the_total_and_one_request(usage: TokenUsage) -> None:
-    quantities = usage.quantities()
+    quantities = dict(usage.quantities())
     assert quantities.pop(Meter.REQUESTS) == 1
     assert sum(quantities.values()) == usage.total
     assert len(quantities) == len(attrs.fields(TokenUsage))

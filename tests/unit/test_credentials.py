@@ -53,7 +53,9 @@ def test_it_is_revealed_to_the_place_that_it_is_bound_to() -> None:
 @given(PLACES, PLACES)
 def test_it_is_revealed_to_no_other_place(provider: str, base_url: str) -> None:
     if provider == "openai" and base_url.rstrip("/") == OPENAI:
+        assert CREDENTIAL.is_for(provider, base_url)
         return
+    assert not CREDENTIAL.is_for(provider, base_url)
     with pytest.raises(CredentialsRefused) as refused:
         CREDENTIAL.revealed_to(provider=provider, base_url=base_url, adapter="litellm")
     error = refused.value

@@ -25,7 +25,7 @@ from tollkeeper.domain.errors import (
     Unavailable,
     Unsupported,
 )
-from tollkeeper.domain.retries import RetryPolicy, Step, shows_trouble
+from tollkeeper.domain.retries import RetryPolicy, Step, most_telling, shows_trouble
 
 SECOND = timedelta(seconds=1)
 POLICY = RetryPolicy(tries=3)
@@ -93,21 +93,86 @@ def test_what_may_have_been_done_is_repeated_unless_the_policy_forbids_it() -> N
     assert careful.after(error(Timeout), tried=1) is Step.RETRY
 
 
-@given(
-    st.integers(1, 10),
-    st.floats(0, 1, exclude_max=True),
-    st.none() | st.integers(0, 4000),
-)
-def test_pauses_have_full_jitter_over_what_is_asked_for(
-    tried: int, chance: float, asked: int | None
-) -> None:
+@given(st.integers(1, 10), st.floats(0, 1, exclude_max=True))
+def test_pauses_have_full_jitter(tried: int, chance: float) -> None:
     policy = RetryPolicy(first_pause=SECOND, longest_pause=SECOND * 8)
-    after = None if asked is None else SECOND * asked
-    pause = policy.pause(error(Throttled, retry_after=after), tried=tried, chance=chance)
-    least = after or timedelta(0)
     bound = min(SECOND * 2 ** (tried - 1), SECOND * 8)
-    assert least <= pause <= least + bound
-    assert abs(pause - least - bound * chance) <= timedelta(microseconds=1)
+    pause = policy.jitter(tried=tried, chance=chance)
+    assert timedelta(0) <= pause <= bound
+    assert abs(pause - bound * chance) <= timedelta(microseconds=1)
+
+
+SPANS = st.floats(0, 4000, allow_nan=False)
+
+
+@given(
+    asked=SPANS, jitter=st.floats(0, 8), left=SPANS, others=st.booleans(), most=st.integers(0, 9)
+)
+def test_a_long_wait_is_put_off_only_while_others_can_be_asked(
+    asked: float, jitter: float, left: float, others: bool, most: int
+) -> None:
+    policy = RetryPolicy(first_pause=timedelta(0), longest_pause=SECOND * most)
+    pause = asked + jitter
+    step = policy.before(asked=asked, pause=pause, left=left, others=others)
+    assert step in (Step.RETRY, Step.LATER, Step.NEXT)
+    assert (step is Step.NEXT) == (pause >= left)  # a wait that does not fit is never begun
+    if step is Step.LATER:
+        assert others
+        assert asked > most
+    if step is Step.RETRY and others:
+        assert asked <= most
+    alone = policy.before(asked=asked, pause=pause, left=left, others=False)
+    assert alone is (Step.NEXT if pause >= left else Step.RETRY)
+
+
+@given(st.sampled_from(PORT_ERRORS), st.integers(1, 12), st.integers(1, 10), st.booleans())
+def test_only_a_refused_key_is_replaced_and_within_the_tries(
+    kind: type[PortError], tried: int, tries: int, other_key: bool
+) -> None:
+    step = RetryPolicy(tries=tries).after(error(kind), tried=tried, other_key=other_key)
+    replaced = kind is CredentialsRefused and other_key and tried < tries
+    assert (step is Step.OTHER_KEY) == replaced
+    if tried >= tries:
+        assert step is not Step.RETRY
+
+
+OVERFLOW, FILTERED = error(ContextWindowExceeded), error(ContentFiltered)
+DOWN, LIMITED, REJECTED = error(Unavailable), error(Throttled), error(Rejected)
+
+
+@pytest.mark.parametrize(
+    ("failures", "told"),
+    [
+        ([("a", DOWN)], DOWN),
+        ([("a", DOWN), ("b", LIMITED)], LIMITED),
+        ([("a", OVERFLOW), ("b", DOWN)], OVERFLOW),
+        ([("a", FILTERED), ("b", REJECTED)], FILTERED),
+        ([("a", DOWN), ("b", OVERFLOW)], DOWN),
+        ([("a", DOWN), ("b", FILTERED), ("c", LIMITED), ("d", OVERFLOW)], LIMITED),
+        ([("b", OVERFLOW), ("a", OVERFLOW)], OVERFLOW),
+        ([("b", FILTERED)], FILTERED),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_the_failure_that_tells_most_is_reported(
+    failures: list[tuple[str, TollkeeperError]], told: TollkeeperError
+) -> None:
+    assert most_telling(failures, wanted="a") is told
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(PORT_ERRORS)), min_size=1))
+def test_a_fallbacks_window_or_filter_is_reported_only_if_nothing_else_failed(
+    script: list[tuple[str, type[PortError]]],
+) -> None:
+    failures = [(model, error(kind)) for model, kind in script]
+    told = most_telling(failures, wanted="a")
+    of_the_request = (ContextWindowExceeded, ContentFiltered)
+    mine = [each for model, each in failures if model == "a" and isinstance(each, of_the_request)]
+    rest = [each for _, each in failures if not isinstance(each, of_the_request)]
+    if mine:
+        assert told is mine[0]
+    else:
+        assert told is (rest or [failures[-1][1]])[-1]
 
 
 @pytest.mark.parametrize("tries", [0, 11, 1.5, True, "3", None], ids=repr)
