@@ -13,7 +13,12 @@ from tollkeeper.application.chat_call import (
     ChatCall,
     checked_call,
 )
-from tollkeeper.application.chat_options import OF_THE_CALL, ChatOptions
+from tollkeeper.application.chat_options import (
+    OF_A_CHAT,
+    OF_THE_CALL,
+    ChatOptions,
+    check_options,
+)
 from tollkeeper.application.chat_requests import check_extra, checked_for, never_used, request_along
 from tollkeeper.application.credentials import require_credential
 from tollkeeper.application.fingerprints import fingerprint
@@ -76,6 +81,7 @@ class ChatCalls:
     ) -> AdmittedChat:
         """Do all that comes before money; whatever is refused here has cost nothing."""
         self.metered_calls.refuse_when_closing()
+        check_options(options, OF_A_CHAT)
         timeout, hedge_after = checked_call(options, self.policy)
         if "hedge_after" not in options:
             hedge_after = self.policy.hedge_after

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from tollkeeper.domain.chat import ReasoningEffort
 from tollkeeper.domain.credentials import Credential
+from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.prompt_cache import PromptCache
 from tollkeeper.domain.quirks import OnUnsupported
@@ -59,3 +60,18 @@ class ChatOptions(CallOptions, total=False):
 
 OF_THE_CALL = frozenset(CallOptions.__annotations__)
 """The options that are not the model's business."""
+OF_A_CHAT = frozenset(ChatOptions.__annotations__)
+
+
+def check_options(options: Mapping[str, object], known: frozenset[str]) -> None:
+    """Check that *options* are *known*: one that is misspelt must not be left out unsaid.
+
+    Raises:
+        InvalidRequest: one is not.
+    """
+    if not options.keys() <= known:
+        unknown = ", ".join(sorted(options.keys() - known))
+        raise InvalidRequest(
+            f"a call has no option {unknown}; it has {', '.join(sorted(known))}, and what a "
+            "provider takes beside these goes into extra"
+        )

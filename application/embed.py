@@ -12,7 +12,7 @@ from tollkeeper.application.asked import Asked, Choice
 from tollkeeper.application.asking import Asking
 from tollkeeper.application.chat_call import MOST_TOKENS, checked_call
 from tollkeeper.application.chat_calls import counter_for
-from tollkeeper.application.chat_options import CallOptions
+from tollkeeper.application.chat_options import CallOptions, check_options
 from tollkeeper.application.chat_requests import check_extra
 from tollkeeper.application.credentials import own_credentials, require_credential
 from tollkeeper.application.fingerprints import fingerprint
@@ -41,6 +41,9 @@ class EmbeddingOptions(CallOptions, total=False):
     dimensions: int | None
     user: str | None
     extra: Mapping[str, Any]
+
+
+_OPTIONS = frozenset(EmbeddingOptions.__annotations__)
 
 
 @frozen
@@ -109,6 +112,7 @@ class Embed:
         """
         with self.telemetry.span("embed", {"gen_ai.request.model": str(model)}) as span:
             self.metered_calls.refuse_when_closing()
+            check_options(options, _OPTIONS)
             timeout, hedge_after = checked_call(options, self.metered_calls.policy)
             choices, request = await self._choices(principal, model, texts, options)
             key = options.get("idempotency_key")

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,21 @@ from tollkeeper.domain.meters import Meter, Provenance
 
 pytestmark = pytest.mark.anyio
 HELLO = (user("Hello there"),)
+
+
+@pytest.mark.parametrize("wrong", ["temprature", "idempotencykey", "quirks", "dimensions"])
+async def test_an_option_that_there_is_not_is_refused_and_costs_nothing(
+    tmp_path: Path, wrong: str
+) -> None:
+    model = CountingModel(usage=TokenUsage(input=10, output=5))
+    async with open_world(tmp_path, chat_models={"tokens": model}) as world:
+        asked: dict[str, Any] = {"model": "tokens/m", "messages": HELLO, wrong: 1}
+        with pytest.raises(InvalidRequest, match=f"no option {wrong}; it has cache, "):
+            await world.tk.complete(world.principal, **asked)
+        with pytest.raises(InvalidRequest, match=f"no option {wrong}; it has cache, "):
+            await world.tk.stream_completion(world.principal, **asked).completion()
+        assert model.asked == 0
+        assert await world.balance() == ("1.00", "0.00")
 
 
 async def test_what_the_provider_reports_is_charged_and_the_rest_released(tmp_path: Path) -> None:

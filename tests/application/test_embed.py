@@ -156,6 +156,8 @@ async def test_a_provider_that_is_too_slow_is_a_timeout_and_costs_nothing(tmp_pa
         ({"texts": 5}, InvalidRequest),
         ({"dimensions": 0}, InvalidRequest),
         ({"timeout": 5}, InvalidRequest),
+        ({"dimension": 8}, InvalidRequest),
+        ({"temperature": 1}, InvalidRequest),
         ({"hedge_after": 5}, InvalidRequest),
         ({"hedge_after": timedelta(seconds=-1)}, InvalidRequest),
         ({"fallbacks": ["nobody/m"]}, NotFound),
