@@ -170,6 +170,11 @@ async def _answer(
                 return tool_result(call.id, _written(await _ran(function.run, arguments)))
         except TollkeeperError as error:
             text = f"{call.name} failed: {error.public_message}"
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            text = f"{call.name} failed: {type(error).__name__}"  # of something of the tool's own
         except Exception as error:  # the tool's own failure is the model's to handle
             text = f"{call.name} failed: {type(error).__name__}"
             if isinstance(error, TimeoutError) and limit.expired():
@@ -181,8 +186,16 @@ async def _ran(run: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
     if inspect.iscoroutinefunction(run):
         return await run(**arguments)
     # A plain function may block; in a thread it stops neither the loop nor the other tools.
-    found = await asyncio.to_thread(run, **arguments)
+    found = await asyncio.to_thread(_plainly, run, arguments)
     return await found if inspect.isawaitable(found) else found
+
+
+def _plainly(run: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    try:
+        return run(**arguments)
+    except StopIteration as error:
+        # No future takes it: whoever waits for the thread would wait for ever.
+        raise RuntimeError("a tool raised StopIteration") from error
 
 
 def _written(value: Any) -> str:

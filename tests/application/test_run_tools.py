@@ -108,7 +108,7 @@ class _Hidden(Exception):
     pass
 
 
-def _fails(error: Exception) -> Callable[..., Any]:
+def _fails(error: BaseException) -> Callable[..., Any]:
     async def run(**_: Any) -> None:
         raise error
 
@@ -126,10 +126,15 @@ def _fails(error: Exception) -> Callable[..., Any]:
         (("tool", ""), _fails(_Hidden("sk-secret")), "tool failed: _Hidden"),
         (("tool", ""), _fails(TimeoutError("sk-secret")), "tool failed: TimeoutError"),
         (("tool", ""), _fails(NotFound("no such city")), "tool failed: no such city"),
+        (("tool", ""), _fails(asyncio.CancelledError()), "tool failed: CancelledError"),
+        (("tool", ""), lambda: next(iter(())), "tool failed: RuntimeError"),
         (("tool", ""), lambda: object(), "tool failed: its result cannot be written as JSON"),
         (("tool", ""), lambda: "x" * (1 << 21), "tool failed: its result is larger than"),
     ],
-    ids=["unknown", "cut", "list", "names", "hidden", "timeout", "ours", "object", "large"],
+    ids=[
+        *("unknown", "cut", "list", "names", "hidden", "timeout", "ours", "cancelled", "empty"),
+        *("object", "large"),
+    ],
 )
 async def test_what_goes_wrong_is_told_to_the_model_and_no_more_than_is_safe(
     tmp_path: Path, called: tuple[str, str], run: Callable[..., Any], said: str
