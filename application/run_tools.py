@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from tollkeeper.application.chat_options import ChatOptions
 from tollkeeper.application.complete import Complete
-from tollkeeper.domain.checks import checked_duration
+from tollkeeper.domain.checks import checked_duration, checked_idempotency_key
 from tollkeeper.domain.completions import Completion, FinishReason
 from tollkeeper.domain.errors import InvalidRequest, TollkeeperError
 from tollkeeper.domain.messages import Message, ToolCall, tool_result
@@ -99,6 +99,9 @@ class RunTools:
         if options.get("tools"):
             raise InvalidRequest("give the tools as functions", code="invalid_tool")
         key, most_cost = options.pop("idempotency_key", None), options.pop("most_cost", None)
+        if key is not None:
+            # The last step's is the longest: one that is too long must not end a run half-way.
+            checked_idempotency_key(f"{checked_idempotency_key(key)}/{most_steps}")
         if not isinstance(messages, Sequence):
             raise InvalidRequest("messages are a list", code="invalid_message")
         said, steps = list(messages), list[Completion]()

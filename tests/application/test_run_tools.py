@@ -260,8 +260,11 @@ async def test_a_caller_who_leaves_stops_the_tools(tmp_path: Path) -> None:
         {"messages": 5},
         {"messages": []},
         {"most_cost": 5},
+        {"idempotency_key": ""},
+        {"idempotency_key": 5},
+        {"idempotency_key": "x" * 253},  # the tenth step's would be too long
     ],
-    ids=lambda wrong: next(iter(wrong)),
+    ids=lambda wrong: str(next(iter(wrong.items())))[:40],
 )
 async def test_bad_input_is_refused_before_anything_is_asked(
     tmp_path: Path, wrong: dict[str, Any]
