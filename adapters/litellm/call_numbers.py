@@ -6,7 +6,7 @@ import msgspec
 
 from tollkeeper.adapters.litellm.faults import corrupt
 from tollkeeper.adapters.litellm.usage import of
-from tollkeeper.adapters.wire.call_numbers import CallNumbers
+from tollkeeper.adapters.wire.call_numbers import CallNumbers, new_id
 from tollkeeper.domain.completions import ToolCallDelta
 from tollkeeper.domain.messages import ToolCall
 
@@ -36,7 +36,7 @@ def whole_call(piece: Any) -> ToolCall:
     given, name, arguments, signature = call_of(piece)
     if not name:
         raise corrupt("the provider's answer calls a tool without naming it")
-    return ToolCall(given, name, arguments, signature)
+    return ToolCall(given or new_id(), name, arguments, signature)
 
 
 def call_of(piece: Any) -> tuple[str, str, str, str]:

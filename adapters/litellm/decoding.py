@@ -152,6 +152,7 @@ class ChunkDecoder:
         warnings, self._warnings = self._warnings, ()
         usage, self._usage = self._usage, None
         yield Delta(
+            tool_calls=self._calls.missing_ids(),
             finish_reason=_reason(
                 self._watched, refusal=self._refused, called=self._calls.any, formed=self._formed
             ),

@@ -14,6 +14,7 @@ from tollkeeper.adapters.openai.extras import beside_groq, decode_logprobs
 from tollkeeper.adapters.openai.faults import corrupt
 from tollkeeper.adapters.openai.reasoning import Thoughts
 from tollkeeper.adapters.openai.usage import NULL, decode_report
+from tollkeeper.adapters.wire.call_numbers import new_id
 from tollkeeper.adapters.wire.faults import ProviderFault, decode_fault, fault_of
 from tollkeeper.domain.completions import Completion, FinishReason, TokenLogprob, TokenUsage
 from tollkeeper.domain.messages import ToolCall
@@ -226,4 +227,6 @@ def _whole_calls(said: Said) -> Iterator[ToolCall]:
         function = call.function
         if function is None or not function.name:
             raise corrupt("the provider's answer calls a tool without naming it")
-        yield ToolCall(call.id or "", function.name, arguments_of(function), signature_of(call))
+        yield ToolCall(
+            call.id or new_id(), function.name, arguments_of(function), signature_of(call)
+        )

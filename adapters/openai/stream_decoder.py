@@ -124,6 +124,8 @@ class StreamDecoder:
         text, refusal = said.content or "", said.refusal or ""
         reasoning = reasoning_of(said, self._thoughts)
         calls = numbered(self._calls, said.tool_calls) if said.tool_calls else ()
+        if reason is not None and self._calls.any:
+            calls += self._calls.missing_ids()
         logprobs = logprobs_of(choice)
         if self._begun and not (text or calls or reason or reasoning or refusal or logprobs):
             return None

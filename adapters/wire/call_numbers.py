@@ -1,7 +1,14 @@
-"""The tool calls of a streamed answer in the OpenAI format, told apart. Pure."""
+"""The tool calls of an answer in the OpenAI format, told apart. Pure, but for ids that are made."""
+
+from uuid import uuid4
 
 from tollkeeper.domain.completions import ToolCallDelta
 from tollkeeper.domain.errors import CorruptResponse
+
+
+def new_id() -> str:
+    """Return an id for a call that came without: what the tool says must name its call."""
+    return f"call_{uuid4().hex}"
 
 
 class CallNumbers:
@@ -27,6 +34,15 @@ class CallNumbers:
     def unnamed(self) -> bool:
         """Whether a call never got the name of its tool."""
         return not all(self._named)
+
+    def missing_ids(self) -> tuple[ToolCallDelta, ...]:
+        """Return an id for each call that got none; ask when all pieces are there."""
+        found = []
+        for number, known in enumerate(self._ids):
+            if not known:
+                self._ids[number] = new_id()
+                found.append(ToolCallDelta(number, self._ids[number]))
+        return tuple(found)
 
     def numbered(
         self, index: int, given: str, name: str, arguments: str, signature: str
