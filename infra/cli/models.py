@@ -71,7 +71,7 @@ def _models(
     found = []
     for card in sorted(catalogue.cards, key=lambda card: card.id):
         embeds = card.can(Capability.EMBEDDINGS) and card.provider in settings.embedders
-        chats = card.can(Capability.STREAMING) and card.provider in settings.chat_models
+        chats = not _only_embeds(card) and card.provider in settings.chat_models
         found.append(_Model(card, _prices_of(card, book, at), embeds or chats))
     return found
 

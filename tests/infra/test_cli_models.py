@@ -25,6 +25,13 @@ capabilities = ["tools", "streaming"]
 headers = { X-Token = "hush-hush" }
 efforts = ["low"]
 [[models]]
+id = "house/plain"
+prices = "house/writer"
+[[models]]
+id = "house/vectors"
+prices = "house/writer"
+capabilities = ["embeddings"]
+[[models]]
 id = "house/unpriced"
 capabilities = ["streaming"]
 [[models]]
@@ -120,6 +127,15 @@ def test_models_of_ones_own_are_shown_as_they_stand(house: Cli) -> None:
     assert writer[4:] == ["≥", "1.50", "USD", "3.00", "USD", "yes"]
     assert row(out, "house/unpriced")[1:] == ["no", "price"]
     assert row(out, "offline/echo")[-1] == "off"
+
+
+def test_a_model_can_be_called_whatever_its_card_says_that_it_can_do(house: Cli) -> None:
+    out = house.here("models").out
+    assert row(out, "house/plain")[-1] == "yes"
+    assert row(out, "house/vectors")[-2:] == ["no", "provider"]
+    served = {each["id"]: each["configured"] for each in house.here("models", "--json").json()}
+    assert served["house/plain"]
+    assert not served["house/vectors"], "it does not chat, and house has no embedder"
 
 
 def test_json_tells_everything_but_the_values_of_headers(house: Cli) -> None:
