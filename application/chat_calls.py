@@ -126,7 +126,7 @@ class ChatCalls:
         if rest.get("max_tokens") is None:
             rest["max_tokens"] = self.policy.default_max_tokens
         if card is not None:
-            rest["quirks"] = card.quirks
+            rest["quirks"] = card.request_quirks
         rest.setdefault("on_unsupported", self.policy.on_unsupported)
         name = card.wire_name if card is not None else str(model).partition("/")[2] or "?"
         return ChatRequest(model=name, messages=messages, **rest)

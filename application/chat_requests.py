@@ -126,7 +126,8 @@ def request_along(request: ChatRequest, route: Route[Any], *, first: Route[Any])
         return attrs.evolve(request, model=route.name, quirks=NO_QUIRKS)
     card.require(*needed(request))
     most = min(request.max_tokens, card.max_output or request.max_tokens)
-    request = attrs.evolve(request, model=route.name, quirks=card.quirks, max_tokens=most)
+    quirks = card.request_quirks
+    request = attrs.evolve(request, model=route.name, quirks=quirks, max_tokens=most)
     request = _fitted(request, card)
     adapt(request)
     return request

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from tollkeeper.domain.errors import ConfigurationError, Unsupported
 from tollkeeper.domain.quirks import NO_QUIRKS, Quirks
@@ -36,6 +36,10 @@ def _capabilities(names: Iterable[str]) -> frozenset[Capability]:
         raise ConfigurationError(f"{error}; the capabilities are {known}") from None
 
 
+_OF_REASONING = frozenset({"reasoning_effort", "reasoning_budget"})
+"""The parameters that only a model takes that can reason."""
+
+
 def _names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(names)
 
@@ -65,6 +69,16 @@ class ModelCard:
     larger: str = ""
     unfiltered: str = ""
     source: str = ""
+    request_quirks: Quirks = field(init=False, repr=False, eq=False)
+    """The *quirks* that a request has to fit: what the model cannot do, it does not take either."""
+
+    @request_quirks.default
+    def _request_quirks(self) -> Quirks:
+        quirks = self.quirks
+        reasons = Capability.REASONING in self.capabilities or quirks.efforts
+        if reasons or quirks.unsupported >= _OF_REASONING:
+            return quirks
+        return evolve(quirks, unsupported=quirks.unsupported | _OF_REASONING)
 
     def __attrs_post_init__(self) -> None:
         provider, slash, name = self.id.partition("/")

@@ -163,14 +163,19 @@ async def test_what_the_model_cannot_take_is_dropped_with_a_warning_where_allowe
     model = FittingModel(answer())
     options = {"on_unsupported": "drop"}
     async with _open(tmp_path, model, **(options if by == "settings" else {})) as world:
-        asked = {"seed": 5, "temperature": 1, **(options if by == "call" else {})}
+        asked = {"seed": 5, "temperature": 1, "reasoning_effort": "low"}
+        asked |= options if by == "call" else {}
         found: Completion = await (
             streamed(world, "writer", **asked).completion()
             if stream
             else ask(world, "writer", **asked)
         )
-        assert found.warnings == ("seed was dropped: writer-2026 does not take it",)
-        assert (model.requests[-1].seed, model.requests[-1].temperature) == (None, None)
+        assert found.warnings == tuple(
+            f"{name} was dropped: writer-2026 does not take it"
+            for name in ("reasoning_effort", "seed")
+        )
+        sent = model.requests[-1]
+        assert (sent.seed, sent.temperature, sent.reasoning_effort) == (None, None, None)
 
 
 @in_virtual_time
@@ -179,6 +184,8 @@ async def test_what_the_model_cannot_take_is_dropped_with_a_warning_where_allowe
     [
         ({"seed": 5}, "unsupported_parameter"),
         ({"temperature": 0.5}, "unsupported_parameter"),
+        ({"reasoning_effort": "high"}, "unsupported_parameter"),
+        ({"reasoning_budget": 20}, "unsupported_parameter"),
         ({"response_format": "json"}, "unsupported_capability"),
         ({"response_format": "json", "on_unsupported": "drop"}, "unsupported_capability"),
     ],

@@ -30,7 +30,7 @@ CATALOGUE = """
 id = "tokens/m"
 larger = "spare/large"
 unfiltered = "spare/free"
-capabilities = ["images", "streaming"]
+capabilities = ["images", "reasoning", "streaming"]
 [[models]]
 id = "spare/large"
 [[models]]
@@ -41,6 +41,7 @@ aliases = ["blind"]
 [[models]]
 id = "spare/short"
 max_output = 10
+capabilities = ["reasoning"]
 [[models]]
 id = "spare/off"
 enabled = false

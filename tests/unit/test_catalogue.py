@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from tollkeeper.domain.catalogue import Capability, Catalogue, ModelCard
 from tollkeeper.domain.errors import ConfigurationError, Unsupported
-from tollkeeper.domain.quirks import NO_QUIRKS
+from tollkeeper.domain.quirks import NO_QUIRKS, Quirks
 
 
 def test_a_card_says_who_serves_the_model_and_under_which_name() -> None:
@@ -98,3 +99,13 @@ def test_an_extension_replaces_by_id_and_leaves_the_catalogue_as_it_was() -> Non
     assert longer.card("house/reader") is READER
     assert catalogue.card("writer") is WRITER
     assert len(catalogue.cards) == 2
+
+
+def test_what_only_a_model_takes_that_reasons_is_a_quirk_of_all_others() -> None:
+    both = {"reasoning_effort", "reasoning_budget"}
+    plain = ModelCard(id="a/plain", quirks=Quirks(unsupported=["seed"]))
+    assert plain.request_quirks.unsupported == {"seed", *both}
+    assert plain.quirks.unsupported == {"seed"}
+    assert evolve(plain, capabilities=["reasoning"]).request_quirks is plain.quirks
+    for quirks in (Quirks(unsupported=both), Quirks(efforts=["low"])):
+        assert evolve(plain, quirks=quirks).request_quirks is quirks
