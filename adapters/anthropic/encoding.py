@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tollkeeper.adapters.anthropic.content import turns
+from tollkeeper.adapters.wire.extras import laid_over
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.errors import InvalidRequest, Unsupported
 from tollkeeper.domain.prompt_cache import MOST_BREAKPOINTS, PromptCache, breakpoints
@@ -79,7 +80,7 @@ def encode_request(request: ChatRequest, *, stream: bool) -> bytes:
     if stream:
         body["stream"] = True
     for extra in (request.quirks.extra, request.extra):
-        _add_extra(body, extra)
+        body = _with_extra(body, extra)
     try:
         return _encoder.encode(body)
     except UnicodeEncodeError as error:
@@ -161,11 +162,11 @@ def _add_output(body: dict[str, Any], request: ChatRequest) -> None:
         body["output_config"] = output
 
 
-def _add_extra(body: dict[str, Any], extra: Mapping[str, Any]) -> None:
+def _with_extra(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     refused = sorted(OUT_OF_REACH & extra.keys())
     if refused:
         raise Unsupported(f"extra may not set {', '.join(refused)}: the request itself does")
-    body.update(extra)
+    return laid_over(body, extra)
 
 
 def extra_headers(request: ChatRequest) -> dict[str, str]:

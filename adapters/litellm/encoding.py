@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from tollkeeper.adapters.litellm.styles import Style
+from tollkeeper.adapters.wire.extras import laid_over
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.errors import Unsupported
 from tollkeeper.domain.quirks import Quirks, adapt
@@ -168,7 +169,7 @@ def extra_body(request: ChatRequest, style: Style) -> dict[str, Any]:
     if refused:
         raise Unsupported(f"extra may not set {', '.join(refused)}: the request itself does")
     if style.reasoning_object and request.reasoning_budget is not None:
-        return {"reasoning": {"max_tokens": request.reasoning_budget}, **extra}
+        return laid_over({"reasoning": {"max_tokens": request.reasoning_budget}}, extra)
     if style.reasoning_object and request.reasoning_effort is not None:
-        return {"reasoning": {"effort": request.reasoning_effort}, **extra}
+        return laid_over({"reasoning": {"effort": request.reasoning_effort}}, extra)
     return extra

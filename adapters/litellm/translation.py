@@ -21,6 +21,7 @@ from tollkeeper.adapters.litellm.rehearsal import REHEARSAL, SCORES, recited, ru
 from tollkeeper.adapters.litellm.styles import Style
 from tollkeeper.adapters.litellm.unlogged import Unlogged
 from tollkeeper.adapters.litellm.writing import Writer
+from tollkeeper.adapters.wire.extras import laid_over
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.errors import ConfigurationError, TollkeeperError
 from tollkeeper.domain.quirks import Quirks, adapt
@@ -89,7 +90,7 @@ class Translation:
         except Exception as error:
             fault = refused(error, self.provider)
         else:
-            body = encode_json({**written.data, **extra})
+            body = encode_json(laid_over(written.data, extra))
             if any(tool.strict for tool in request.tools) and b'"strict":true' not in body:
                 warnings += adapt(request, Quirks(unsupported=["strict_tools"]))[1]
             outgoing = Outgoing(

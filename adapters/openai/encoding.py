@@ -11,6 +11,7 @@ import msgspec
 
 from tollkeeper.adapters.openai.dialects import MAX_TOKENS_FIELDS, OPENAI, Dialect
 from tollkeeper.adapters.openai.messages import encode_messages
+from tollkeeper.adapters.wire.extras import laid_over
 from tollkeeper.domain.chat import ChatRequest
 from tollkeeper.domain.errors import InvalidRequest, Unsupported
 from tollkeeper.domain.quirks import NO_QUIRKS, Quirks, adapt
@@ -89,7 +90,7 @@ def encode_request(
         _add_reasoning(body, request, dialect)
     _add_reporting(body, dialect, stream=stream)
     if request.extra or request.quirks is not NO_QUIRKS or dialect.quirks.extra:
-        _add_extra(body, {**dialect.quirks.extra, **_extra(request)})
+        body = _with_extra(body, {**dialect.quirks.extra, **_extra(request)})
     return encode_json(body, "tools, response_format or extra")
 
 
@@ -178,8 +179,8 @@ def _add_reporting(body: dict[str, Any], dialect: Dialect, *, stream: bool) -> N
             body["stream_options"] = {"include_usage": True}
 
 
-def _add_extra(body: dict[str, Any], extra: Mapping[str, Any]) -> None:
+def _with_extra(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     refused = sorted(OUT_OF_REACH & extra.keys())
     if refused:
         raise Unsupported(f"extra may not set {', '.join(refused)}: the request itself does")
-    body.update(extra)
+    return laid_over(body, extra)

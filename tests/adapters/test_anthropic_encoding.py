@@ -184,6 +184,12 @@ def test_extra_goes_along_but_not_where_the_price_rests() -> None:
     quirks = Quirks(extra={"context_management": {}, "top_k": 1})
     body = written(extra={"top_k": 5}, quirks=quirks)
     assert (body["top_k"], body["context_management"]) == (5, {})
+    place = JsonSchema("place", {"type": "object"})
+    output = written(response_format=place, extra={"output_config": {"effort": "low"}})
+    assert output["output_config"] == {
+        "effort": "low",
+        "format": {"type": "json_schema", "schema": {"type": "object"}},
+    }
     for name in OUT_OF_REACH:
         with pytest.raises(Unsupported):
             written(extra={name: "x"})

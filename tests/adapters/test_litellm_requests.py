@@ -232,6 +232,13 @@ async def test_what_the_model_adds_goes_out_and_what_the_request_says_stays() ->
         assert server.last.headers["x-title"] == "Tollkeeper"
         assert "litellm.ai" not in repr(server.last.headers)
         assert (server.last.json["route"], server.last.json["transforms"]) == ("a", [])
+    shown = asking(reasoning_effort="low", extra={"reasoning": {"exclude": True}})
+    assert (await sent("openrouter", shown))["reasoning"] == {"effort": "low", "exclude": True}
+    place = asking(
+        response_format=JsonSchema("place", SCHEMA), extra={"output_config": {"effort": "low"}}
+    )
+    output = (await sent("anthropic", place))["output_config"]
+    assert (output["effort"], output["format"]["schema"]) == ("low", SCHEMA)
     for name in ("model", "max_tokens", "generationConfig", "stream"):
         await refused("openai", asking(extra={name: 1}), name)
     key = Quirks(headers={"Authorization": "Bearer another"})

@@ -177,6 +177,21 @@ def test_metadata_goes_only_to_answers_that_the_caller_has_stored() -> None:
     assert body["store"] is True
 
 
+def test_what_is_added_to_an_object_of_the_request_loses_nothing_of_it() -> None:
+    cached = {"extra_body": {"google": {"cached_content": "c", "thinking_config": {"shown": True}}}}
+    assert sent(GEMINI, reasoning_budget=1_024, extra=cached)["extra_body"]["google"] == {
+        "cached_content": "c",
+        "thinking_config": {"thinking_budget": 1_024, "shown": True},
+    }
+    hidden = {"reasoning": {"exclude": True}}
+    body = sent(OPENROUTER, reasoning_effort="low", extra=hidden)
+    assert body["reasoning"] == {"effort": "low", "exclude": True}
+    assert hidden == {"reasoning": {"exclude": True}}
+    other = {"reasoning": {"effort": "high"}}
+    assert sent(OPENROUTER, reasoning_effort="low", extra=other)["reasoning"] == other["reasoning"]
+    assert sent(OPENROUTER, reasoning_effort="low", extra={"reasoning": 1})["reasoning"] == 1
+
+
 def test_the_quirks_extra_lies_beneath_the_requests_own() -> None:
     quirks = Quirks(extra={"a": 1, "b": 1})
     body = sent(OPENAI, quirks=quirks, extra={"b": 2})
