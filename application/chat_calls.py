@@ -120,11 +120,15 @@ class ChatCalls:
         self, model: str, messages: Sequence[Message], options: ChatOptions
     ) -> ChatRequest:
         card = self.routing.catalogue.card(model) if isinstance(model, str) else None
-        rest: dict[str, Any] = {k: v for k, v in options.items() if k not in OF_THE_CALL}
+        # To leave one out, or to give None, is one thing.
+        rest: dict[str, Any] = {
+            name: value
+            for name, value in options.items()
+            if name not in OF_THE_CALL and value is not None
+        }
         if rest.get("extra"):
             check_extra(rest["extra"])
-        if rest.get("max_tokens") is None:
-            rest["max_tokens"] = self.policy.default_max_tokens
+        rest.setdefault("max_tokens", self.policy.default_max_tokens)
         if card is not None:
             rest["quirks"] = card.request_quirks
         rest.setdefault("on_unsupported", self.policy.on_unsupported)

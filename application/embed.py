@@ -191,7 +191,7 @@ class Embed:
             texts=texts,
             dimensions=options.get("dimensions"),
             user=options.get("user"),
-            extra=options.get("extra", {}),
+            extra=options.get("extra") or {},
         )
         names = self.routing.names_after(first.route.model, options.get("fallbacks") or ())
         found = (first, *map(choice, names))

@@ -48,7 +48,7 @@ async def embed(world: World, model: str = "tokens/m", **options: Any) -> Embedd
 async def test_what_the_provider_counted_is_charged(tmp_path: Path) -> None:
     embedder = MemoryEmbedder(found(6))
     async with open_world(tmp_path, clock=LoopClock(), embedders={"tokens": embedder}) as world:
-        answered = await embed(world)
+        answered = await embed(world, dimensions=None, user=None, extra=None)
         assert answered.vectors == VECTORS
         assert (answered.provider, answered.provenance) == ("tokens", Provenance.REPORTED)
         assert answered.receipt is not None

@@ -13,6 +13,7 @@ from tollkeeper import Completion, JsonSchema, Plan, PromptCache, Tool, user
 from tollkeeper.adapters.memory.cache import MemoryCache
 from tollkeeper.adapters.memory.chat_model import MemoryChatModel
 from tollkeeper.adapters.system.clock import SystemClock
+from tollkeeper.application.chat_options import OF_THE_CALL, ChatOptions
 from tollkeeper.domain.errors import Conflict, IdempotencyConflict, TollkeeperError, Unavailable
 
 pytestmark = pytest.mark.anyio
@@ -183,6 +184,7 @@ async def test_no_account_gets_the_answer_that_another_had_under_its_key(house: 
         ({"stop": "x"}, {"stop": ("x",)}),
         ({}, {"max_tokens": None, "temperature": None, "tools": [], "stop": [], "extra": {}}),
         ({}, {"tool_choice": "auto", "response_format": "text"}),
+        ({}, dict.fromkeys(ChatOptions.__annotations__.keys() - OF_THE_CALL)),
         ({"extra": {"a": 1, "b": [1, 2]}}, {"extra": {"b": (1.0, 2), "a": 1.0}}),
         ({"metadata": {"a": "1", "b": "2"}}, {"metadata": {"b": "2", "a": "1"}}),
         (
@@ -193,7 +195,7 @@ async def test_no_account_gets_the_answer_that_another_had_under_its_key(house: 
         ({"extra": {"a": {1: "x", "b": "y"}}}, {"extra": {"a": {"b": "y", 1: "x"}}}),
         ({"timeout": None}, {"fallbacks": [], "most_cost": None, "cache": False}),
     ],
-    ids=lambda each: ",".join(each) or "nothing",
+    ids=lambda each: ",".join(sorted(each)) or "nothing",
 )
 async def test_the_same_call_in_other_words_is_a_replay(
     house: House, one: dict[str, Any], two: dict[str, Any]
