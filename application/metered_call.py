@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -14,7 +15,7 @@ from tollkeeper.application.hold_placing import LONGEST_STEP, PAUSES, hung
 from tollkeeper.application.shielded import shielded
 from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.completions import Receipt
-from tollkeeper.domain.errors import PortError
+from tollkeeper.domain.errors import Conflict, PortError
 from tollkeeper.domain.ledger import Entry, Hold
 from tollkeeper.domain.meters import Meter, Provenance
 from tollkeeper.domain.usage import UsageEvent, total_charge
@@ -46,6 +47,8 @@ class MeteredCall:
     """The requests that were made, once the call is captured or released."""
     _entry_id: str = ""
     _records: AttemptRecords | None = field(default=None)
+    _uncharged: PortError | None = None
+    """Why the ledger did not take the charge."""
 
     @property
     def records(self) -> AttemptRecords:
@@ -64,6 +67,11 @@ class MeteredCall:
         tb: TracebackType | None,
     ) -> None:
         await self.release()
+        if self._uncharged is not None and error is self._uncharged:
+            # The answer is not given, so the account need not pay; what it cost is not lost.
+            self._calls.write_off_later(self)
+            if not error.ambiguous:
+                self.attempts = self.records.settled()
         if isinstance(error, PortError):
             error.attempts = self.attempts
 
@@ -95,7 +103,8 @@ class MeteredCall:
             entry = await self._capture_surely(usage)
         except asyncio.CancelledError:
             raise  # it is begun again
-        except BaseException:
+        except BaseException as error:
+            self._uncharged = error if isinstance(error, PortError) else None
             self._calls.open.discard(self)
             raise
         self._calls.open.discard(self)
@@ -138,6 +147,21 @@ class MeteredCall:
     def owe(self, quantities: Mapping[Meter, int], provenance: Provenance) -> None:
         """Charge what was delivered as soon as the ledger is back, at the latest at closing."""
         self._calls.collect_later(self, quantities, provenance)
+
+    async def write_off(self) -> None:
+        """Give the hold back, and log its requests as written off, unless it is charged after all.
+
+        Raises:
+            PortError: the ledger could not be reached.
+        """
+        step = self._calls.ledger.release(
+            hold_id=self.hold.id, at=self._calls.clock.now(), attempts=self.records.settled()
+        )
+        try:
+            with suppress(Conflict):
+                await bounded(step, within=LONGEST_STEP)
+        except TimeoutError as error:
+            raise hung("giving back a hold") from error
 
     async def release(self) -> None:
         """Give the hold back if it is still open; does nothing after a capture.

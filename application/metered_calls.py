@@ -41,10 +41,13 @@ class MeteredCalls:
     identifiers: Identifiers
     policy: Policy
     open: set[MeteredCall] = field(factory=set, init=False, repr=False, eq=False)
-    owed: dict[MeteredCall, tuple[Mapping[Meter, int], Provenance]] = field(
+    owed: dict[MeteredCall, tuple[Mapping[Meter, int], Provenance] | None] = field(
         factory=dict, init=False, repr=False, eq=False
     )
-    """What was delivered and could not be charged yet; a crash loses it, nothing else does."""
+    """What was delivered and could not be charged yet; a crash loses it, nothing else does.
+
+    None stands for what was not delivered either, and is to be written off.
+    """
     collecting: list[asyncio.Future[None]] = field(factory=list, init=False, repr=False, eq=False)
     _closing: asyncio.Event = field(factory=asyncio.Event, init=False, repr=False, eq=False)
 
@@ -170,11 +173,19 @@ class MeteredCalls:
     ) -> None:
         """Charge *call* as soon as the ledger is back, at the latest at closing."""
         self.owed[call] = (quantities, provenance)
+        self._collect_soon()
+
+    def write_off_later(self, call: MeteredCall) -> None:
+        """Write *call* off as soon as the ledger is back, at the latest at closing."""
+        self.owed[call] = None
+        self._collect_soon()
+
+    def _collect_soon(self) -> None:
         if not self.collecting:
             self.collecting.append(asyncio.ensure_future(self.collect()))
 
     async def collect(self) -> None:
-        """Charge what is owed, again and again until nothing is."""
+        """Charge, or write off, what is owed, again and again until nothing is."""
         pause = _FIRST_COLLECTION
         while self.owed:
             await asyncio.sleep(pause)
@@ -183,9 +194,9 @@ class MeteredCalls:
         self.collecting.clear()
 
     async def _collect_once(self) -> None:
-        for call, (quantities, provenance) in list(self.owed.items()):
+        for call, due in list(self.owed.items()):
             try:
-                await call.capture(quantities, provenance)
+                await (call.write_off() if due is None else call.capture(*due))
             except PortError as error:
                 if error.retryable:
                     return

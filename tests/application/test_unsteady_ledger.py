@@ -14,6 +14,7 @@ from tests.application.unsteady_ledger import UnsteadyLedger
 from tests.application.world import World, open_world
 from tollkeeper import TokenUsage, user
 from tollkeeper.adapters.memory.clock import MemoryClock
+from tollkeeper.domain.attempts import Billed, Settlement
 from tollkeeper.domain.errors import PortError, Unavailable
 
 pytestmark = pytest.mark.anyio
@@ -84,6 +85,32 @@ async def test_a_capture_that_goes_on_failing_is_an_error_and_the_clock_frees_th
         clock.advance(timedelta(minutes=10))
         await world.tk.expire_holds()
         assert await world.balance() == ("1.00", "0.00")
+
+
+@pytest.mark.parametrize("ends", ["in time", "at closing"])
+@pytest.mark.parametrize("failure", ["before", "after"])
+async def test_a_completion_whose_charge_failed_is_written_off_unless_it_was_charged(
+    tmp_path: Path, failure: str, ends: str
+) -> None:
+    ledger = UnsteadyLedger(failures={"capture": [failure, *["before"] * 3], "release": ["before"]})
+    lent = {**_lent(ledger), "attempt_log": ledger.store.attempt_log}
+    async with open_world(tmp_path, **lent) as world:
+        with pytest.raises(Unavailable) as caught:
+            await _complete(world)
+        told = [attempt.settlement for attempt in caught.value.attempts]
+        assert told == [Settlement.WRITTEN_OFF]
+        if ends == "in time":
+            async with asyncio.timeout(10):
+                while world.tk.complete.chat_calls.metered_calls.owed:
+                    await asyncio.sleep(0.05)
+        else:
+            ledger.failures.clear()
+    [attempt] = await ledger.store.attempt_log.attempts(account="acme")
+    charged = failure == "after"
+    assert attempt.settlement is (Settlement.CHARGED if charged else Settlement.WRITTEN_OFF)
+    assert (attempt.billed, attempt.cost.amount) == (Billed.YES, "0.00002")
+    balance = await ledger.store.ledger.balance(account="acme", currency="USD")
+    assert (balance.posted.amount, balance.held.nanos) == ("0.99998" if charged else "1.00", 0)
 
 
 async def test_a_release_that_fails_hides_no_other_error(tmp_path: Path) -> None:
