@@ -124,6 +124,7 @@ class MeteredCall:
     async def _capture_surely(self, usage: tuple[UsageEvent, ...]) -> Entry:
         """Capture, and again if that failed: it is idempotent, and giving up loses money."""
         charged = total_charge(usage, currency=self.admission.prices.currency)
+        doubtful = False
         for pause in (*PAUSES, None):
             try:
                 capture = self._calls.ledger.capture(
@@ -136,9 +137,12 @@ class MeteredCall:
                 )
                 return await bounded(capture, within=LONGEST_STEP)
             except TimeoutError as error:
+                doubtful = True
                 if pause is None:
                     raise hung("charging the call") from error
             except PortError as error:
+                # An earlier try may have been done, whatever becomes of the last.
+                error.ambiguous = doubtful = doubtful or error.ambiguous
                 if pause is None or not error.retryable:
                     raise
             await asyncio.sleep(pause)
