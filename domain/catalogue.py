@@ -38,6 +38,7 @@ def _capabilities(names: Iterable[str]) -> frozenset[Capability]:
 
 _OF_REASONING = frozenset({"reasoning_effort", "reasoning_budget"})
 """The parameters that only a model takes that can reason."""
+_OF_PARALLEL_TOOLS = frozenset({"parallel_tool_calls"})
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:
@@ -74,11 +75,14 @@ class ModelCard:
 
     @request_quirks.default
     def _request_quirks(self) -> Quirks:
-        quirks = self.quirks
-        reasons = Capability.REASONING in self.capabilities or quirks.efforts
-        if reasons or quirks.unsupported >= _OF_REASONING:
+        quirks, missing = self.quirks, frozenset[str]()
+        if not (Capability.REASONING in self.capabilities or quirks.efforts):
+            missing |= _OF_REASONING
+        if Capability.PARALLEL_TOOLS not in self.capabilities:
+            missing |= _OF_PARALLEL_TOOLS
+        if quirks.unsupported >= missing:
             return quirks
-        return evolve(quirks, unsupported=quirks.unsupported | _OF_REASONING)
+        return evolve(quirks, unsupported=quirks.unsupported | missing)
 
     def __attrs_post_init__(self) -> None:
         provider, slash, name = self.id.partition("/")

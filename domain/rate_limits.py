@@ -63,12 +63,14 @@ class RateDecision:
     """Whether all that was asked may pass.
 
     When refused, nothing was counted, and *retry_after* is long enough for the same question to
-    pass if nobody else asks. *remaining* is what the tightest bucket still allows at once.
+    pass if nobody else asks. *remaining* is what the tightest bucket still allows at once. After
+    *reset_after* all the buckets are as good as fresh if nobody asks.
     """
 
     allowed: bool
     remaining: int
     retry_after: timedelta = timedelta(0)
+    reset_after: timedelta = timedelta(0)
 
 
 def decide(
@@ -87,6 +89,7 @@ def decide(
     moved = []
     remaining = None
     wait = 0
+    latest = max(arrivals, default=now)
     for request, arrival in zip(asked, arrivals, strict=True):
         window = request.limit.period // timedelta(microseconds=1)
         if not 1 <= request.cost <= request.limit.requests:
@@ -100,5 +103,7 @@ def decide(
         remaining = left if remaining is None else min(remaining, left)
         moved.append(after)
     if wait > 0:
-        return RateDecision(False, 0, timedelta(microseconds=wait)), tuple(arrivals)
-    return RateDecision(True, remaining or 0), tuple(moved)
+        reset = timedelta(microseconds=max(latest - now, 0))
+        return RateDecision(False, 0, timedelta(microseconds=wait), reset), tuple(arrivals)
+    reset = timedelta(microseconds=max(moved, default=now) - now)
+    return RateDecision(True, remaining or 0, reset_after=reset), tuple(moved)

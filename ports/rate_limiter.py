@@ -14,7 +14,8 @@ class RateLimiter(Protocol):
         """Count all of *asked*, or nothing if one of them is over its limit; atomic.
 
         A fresh bucket admits its whole limit at once, from any number of callers, and not one
-        more. After ``retry_after`` of a refusal the same question passes if nobody else asked.
+        more. After ``retry_after`` of a refusal the same question passes if nobody else asked;
+        after ``reset_after`` of any decision each bucket has its whole limit again.
         The adapter's own clock counts. Asking nothing is allowed and passes.
 
         Raises:

@@ -154,6 +154,33 @@ class RateLimiterContract(Contract):
         await advance(refused.retry_after)
         assert (await rate_limiter.take([fast, slow])).allowed
 
+    @pytest.mark.parametrize("limit", LIMITS, ids=str)
+    async def test_a_reset_is_when_the_whole_limit_is_back(
+        self, rate_limiter: RateLimiter, advance: Advance, limit: RateLimit
+    ) -> None:
+        bucket = new_bucket()
+        whole = [RateRequest(bucket, limit, cost=limit.requests)]
+        first = await rate_limiter.take([RateRequest(bucket, limit)])
+        refused = await rate_limiter.take(whole) if limit.requests > 1 else first
+        assert timedelta(0) < first.reset_after <= limit.period + limit.requests * MICROSECOND
+        assert refused.reset_after == first.reset_after
+        await advance(first.reset_after - MICROSECOND)
+        early = await rate_limiter.take(whole)
+        assert (early.allowed, early.reset_after) == (False, MICROSECOND)
+        await advance(MICROSECOND)
+        assert (await rate_limiter.take(whole)).allowed
+
+    async def test_a_reset_is_told_for_the_bucket_that_takes_longest(
+        self, rate_limiter: RateLimiter
+    ) -> None:
+        slow = RateRequest(new_bucket(), RateLimit(2, timedelta(hours=2)))
+        fast = RateRequest(new_bucket(), UNEVEN)
+        for asked in ([slow, fast], [fast, slow], [fast, slow], [slow, fast]):
+            decision = await rate_limiter.take(asked)
+        assert not decision.allowed
+        assert decision.reset_after == timedelta(hours=2)
+        assert timedelta(0) < (await rate_limiter.take([fast])).reset_after < timedelta(seconds=1)
+
     @pytest.mark.parametrize("limit", [PER_MINUTE, UNEVEN], ids=str)
     async def test_steady_traffic_at_the_limit_is_never_refused(
         self, rate_limiter: RateLimiter, advance: Advance, limit: RateLimit

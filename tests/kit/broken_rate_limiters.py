@@ -111,6 +111,23 @@ class WaitsForTheFirst(MemoryRateLimiter):
         return evolve(decision, retry_after=first.retry_after)
 
 
+class ResetsTooSoon(MemoryRateLimiter):
+    async def take(self, asked: Sequence[RateRequest]) -> RateDecision:
+        decision = await super().take(asked)
+        return evolve(decision, reset_after=decision.reset_after / 2)
+
+
+class NeverSaysWhenItResets(MemoryRateLimiter):
+    async def take(self, asked: Sequence[RateRequest]) -> RateDecision:
+        return evolve(await super().take(asked), reset_after=timedelta(0))
+
+
+class ResetIsTheWait(MemoryRateLimiter):
+    async def take(self, asked: Sequence[RateRequest]) -> RateDecision:
+        decision = await super().take(asked)
+        return decision if decision.allowed else evolve(decision, reset_after=decision.retry_after)
+
+
 class CostBlind(MemoryRateLimiter):
     async def take(self, asked: Sequence[RateRequest]) -> RateDecision:
         await self._check(asked)

@@ -30,6 +30,8 @@ SEVERAL = "test_two_hundred_callers_with_several_buckets_get_what_the_tightest_a
 REFUSAL = "test_a_refusal_consumes_nothing"
 WAIT = "test_waiting_as_told_is_enough_and_needed"
 LONGEST = "test_waiting_is_told_for_the_bucket_that_takes_longest"
+RESET = "test_a_reset_is_when_the_whole_limit_is_back"
+LATEST = "test_a_reset_is_told_for_the_bucket_that_takes_longest"
 STEADY = "test_steady_traffic_at_the_limit_is_never_refused"
 REST = "test_after_a_period_at_rest_the_whole_burst_is_back_and_no_more"
 COST = "test_a_cost_counts_as_so_many_requests"
@@ -48,6 +50,9 @@ CAUGHT_BY = {
     "WaitTooShort": [REFUSAL, WAIT],
     "WaitTooLong": [WAIT],
     "WaitsForTheFirst": [LONGEST],
+    "ResetsTooSoon": [RESET, LATEST],
+    "NeverSaysWhenItResets": [RESET, LATEST],
+    "ResetIsTheWait": [LATEST],
     "CostBlind": [COST, EXACT],
     "TakesAnyCost": [IMPOSSIBLE, TWICE],
     "CountsBeforeItChecks": [IMPOSSIBLE, TWICE],

@@ -101,11 +101,15 @@ def test_an_extension_replaces_by_id_and_leaves_the_catalogue_as_it_was() -> Non
     assert len(catalogue.cards) == 2
 
 
-def test_what_only_a_model_takes_that_reasons_is_a_quirk_of_all_others() -> None:
-    both = {"reasoning_effort", "reasoning_budget"}
+def test_what_only_some_models_take_is_a_quirk_of_all_others() -> None:
+    both, parallel = {"reasoning_effort", "reasoning_budget"}, {"parallel_tool_calls"}
     plain = ModelCard(id="a/plain", quirks=Quirks(unsupported=["seed"]))
-    assert plain.request_quirks.unsupported == {"seed", *both}
+    assert plain.request_quirks.unsupported == {"seed", *both, *parallel}
     assert plain.quirks.unsupported == {"seed"}
-    assert evolve(plain, capabilities=["reasoning"]).request_quirks is plain.quirks
+    able = ["reasoning", "parallel_tools"]
+    assert evolve(plain, capabilities=able).request_quirks is plain.quirks
+    thinker = evolve(plain, capabilities=["reasoning"])
+    assert thinker.request_quirks.unsupported == {"seed", *parallel}
     for quirks in (Quirks(unsupported=both), Quirks(efforts=["low"])):
-        assert evolve(plain, quirks=quirks).request_quirks is quirks
+        card = evolve(plain, capabilities=["parallel_tools"], quirks=quirks)
+        assert card.request_quirks is quirks

@@ -47,7 +47,7 @@ def questions(draw: st.DrawFn) -> tuple[list[RateLimit], list[tuple[int, list[in
 
 
 @given(questions())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_decisions_are_those_of_exactly_leaking_buckets(
     asked: tuple[list[RateLimit], list[tuple[int, list[int]]]],
 ) -> None:
