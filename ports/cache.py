@@ -1,5 +1,6 @@
 """What may be forgotten."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
@@ -24,3 +25,25 @@ class Cache(Protocol):
 
     async def delete(self, key: str) -> bool:
         """Forget the value, and say whether there was one."""
+
+    async def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """Return the values that are there, by key: of at most 1,000 *keys*.
+
+        Each value is what :meth:`get` would return at some moment of the call.
+        """
+
+    async def increment(self, key: str, by: int = 1, *, ttl: timedelta) -> int:
+        """Add *by* to the number at *key*, 0 if nothing is there, and return the sum.
+
+        The value is the sum's decimal digits. What is new lives for *ttl*; a number that is
+        there already keeps its time. It is never done twice: where a reply is lost, the error
+        is ``ambiguous``.
+
+        Raises:
+            InvalidRequest: *by* is no whole number of at most 15 digits.
+            Conflict: what is there is no whole number, or the sum has more than 63 bits (code
+                ``not_a_number``); it stays as it was.
+        """
+
+    async def expire(self, key: str, *, ttl: timedelta) -> bool:
+        """Let the value live for *ttl* from now on, and say whether there is one."""

@@ -2,10 +2,18 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Self
 
-from tollkeeper.domain.cache_entries import checked_cache_entry, checked_cache_key
+from tollkeeper.domain.cache_entries import (
+    checked_cache_entry,
+    checked_cache_key,
+    checked_cache_keys,
+    checked_cache_ttl,
+    checked_step,
+    incremented,
+)
 from tollkeeper.domain.errors import ConfigurationError
 from tollkeeper.ports.clock import Clock
 
@@ -72,6 +80,40 @@ class MemoryCache:
             self._forget(key)
             return there
 
+    async def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """Return the values that are there."""
+        names = checked_cache_keys(keys)
+        with self._lock:
+            found = {name: self._living(name) for name in names}
+            kept = {name: value for name, value in found.items() if value is not None}
+            for name in kept:
+                self._entries.move_to_end(name)
+            return kept
+
+    async def increment(self, key: str, by: int = 1, *, ttl: timedelta) -> int:
+        """Add *by* to the number at *key*, and return the sum."""
+        checked_cache_key(key)
+        checked_cache_ttl(ttl)
+        checked_step(by)
+        with self._lock:
+            value = self._living(key)
+            if value is None:
+                self._keep(key, str(by).encode(), ttl)
+                return by
+            total = incremented(value, by)
+            self._put(key, str(total).encode(), self._entries[key][1])
+            return total
+
+    async def expire(self, key: str, *, ttl: timedelta) -> bool:
+        """Let the value live for *ttl* from now on."""
+        checked_cache_key(key)
+        checked_cache_ttl(ttl)
+        with self._lock:
+            value = self._living(key)
+            if value is not None:
+                self._keep(key, value, ttl)
+            return value is not None
+
     def _living(self, key: str) -> bytes | None:
         value, end = self._entries.get(key, (None, 0.0))
         if value is not None and end <= self._clock.monotonic():
@@ -80,8 +122,11 @@ class MemoryCache:
         return value
 
     def _keep(self, key: str, value: bytes, ttl: timedelta) -> None:
+        self._put(key, value, self._clock.monotonic() + ttl.total_seconds())
+
+    def _put(self, key: str, value: bytes, end: float) -> None:
         self._forget(key)
-        self._entries[key] = (value, self._clock.monotonic() + ttl.total_seconds())
+        self._entries[key] = (value, end)
         self._bytes += _size(key, value)
         while self._bytes > self._most_bytes:
             self._forget(next(iter(self._entries)))

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tollkeeper.contracts.contract import Contract
-from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.errors import Conflict, InvalidRequest
 from tollkeeper.ports.cache import Cache
 
 Advance = Callable[[timedelta], Awaitable[None]]
@@ -130,6 +130,87 @@ class CacheContract(Contract):
         for name in keys[1:]:
             await cache.delete(name)
 
+    async def test_many_values_come_back_by_their_keys(
+        self, cache: Cache, key: str, advance: Advance
+    ) -> None:
+        names = [f"{key}-{number}" for number in range(1000)]
+        assert await cache.get_many([]) == {}
+        assert await cache.get_many(names) == {}
+        await cache.set(names[0], b"short", ttl=MINUTE)
+        await cache.set(names[1], b"", ttl=2 * MINUTE)
+        await cache.set(names[999], b"long", ttl=2 * MINUTE)
+        assert await cache.get_many(names) == {
+            names[0]: b"short",
+            names[1]: b"",
+            names[999]: b"long",
+        }
+        assert await cache.get_many([names[1], names[1]]) == {names[1]: b""}
+        await advance(MINUTE + MOMENT)
+        assert await cache.get_many(names[:2]) == {names[1]: b""}
+        with pytest.raises(InvalidRequest):
+            await cache.get_many([*names, key])
+        with pytest.raises(InvalidRequest):
+            await cache.get_many([key, "two words"])
+
+    async def test_counting_begins_at_nothing_and_is_exact(self, cache: Cache, key: str) -> None:
+        assert await cache.increment(key, ttl=MINUTE) == 1
+        assert await cache.increment(key, 41, ttl=MINUTE) == 42
+        assert await cache.get(key) == b"42"
+        assert await cache.increment(key, -43, ttl=MINUTE) == -1
+        assert await cache.increment(key, 0, ttl=MINUTE) == -1
+        await cache.set(key, b"9007199254740993", ttl=MINUTE)
+        assert await cache.increment(key, 2, ttl=MINUTE) == 9007199254740995
+
+    async def test_two_hundred_who_count_are_all_counted(self, cache: Cache, key: str) -> None:
+        sums = await asyncio.gather(*(cache.increment(key, ttl=MINUTE) for _ in range(200)))
+        assert sorted(sums) == list(range(1, 201))
+
+    async def test_counting_does_not_lengthen_a_life(
+        self, cache: Cache, key: str, advance: Advance
+    ) -> None:
+        await cache.increment(key, ttl=MINUTE)
+        await advance(MINUTE / 2)
+        assert await cache.increment(key, ttl=10 * MINUTE) == 2
+        await advance(MINUTE / 2 + MOMENT)
+        assert await cache.increment(key, ttl=MINUTE) == 1
+
+    @pytest.mark.parametrize(
+        "value", [b"", b"one", b"1.5", b"007", b" 1", b"9223372036854775807", b"9" * 30]
+    )
+    async def test_what_is_no_number_is_not_counted_on(
+        self, cache: Cache, key: str, value: bytes
+    ) -> None:
+        await cache.set(key, value, ttl=MINUTE)
+        with pytest.raises(Conflict) as refused:
+            await cache.increment(key, ttl=MINUTE)
+        assert refused.value.code == "not_a_number"
+        assert await cache.get(key) == value
+
+    @pytest.mark.parametrize("by", [1.5, "1", True, 10**15, None], ids=str)
+    async def test_steps_that_are_no_whole_numbers_are_refused(
+        self, cache: Cache, key: str, by: int
+    ) -> None:
+        with pytest.raises(InvalidRequest):
+            await cache.increment(key, by, ttl=MINUTE)
+        with pytest.raises(InvalidRequest):
+            await cache.increment(key, ttl=timedelta(0))
+        assert await cache.get(key) is None
+
+    async def test_a_life_can_be_made_longer_and_shorter(
+        self, cache: Cache, key: str, advance: Advance
+    ) -> None:
+        assert await cache.expire(key, ttl=MINUTE) is False
+        await cache.set(key, b"value", ttl=MINUTE)
+        assert await cache.expire(key, ttl=3 * MINUTE) is True
+        await advance(2 * MINUTE)
+        assert await cache.get(key) == b"value"
+        assert await cache.expire(key, ttl=MOMENT) is True
+        await advance(2 * MOMENT)
+        assert await cache.expire(key, ttl=MINUTE) is False
+        assert await cache.get(key) is None
+        with pytest.raises(InvalidRequest):
+            await cache.expire(key, ttl=timedelta(0))
+
     @pytest.mark.parametrize("bad", BAD_KEYS, ids=ascii)
     async def test_malformed_keys_are_refused(self, cache: Cache, bad: str) -> None:
         with pytest.raises(InvalidRequest):
@@ -140,6 +221,10 @@ class CacheContract(Contract):
             await cache.add(bad, b"", ttl=MINUTE)
         with pytest.raises(InvalidRequest):
             await cache.delete(bad)
+        with pytest.raises(InvalidRequest):
+            await cache.increment(bad, ttl=MINUTE)
+        with pytest.raises(InvalidRequest):
+            await cache.expire(bad, ttl=MINUTE)
 
     @pytest.mark.parametrize("ttl", [timedelta(0), -MINUTE, 60], ids=str)
     async def test_lives_that_are_not_positive_are_refused(

@@ -1,10 +1,11 @@
 """Caches, each with one fault."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from tollkeeper.adapters.memory.cache import MemoryCache
-from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.errors import Conflict, InvalidRequest
 
 HOUR = timedelta(hours=1)
 
@@ -146,3 +147,48 @@ class LeavesItsLock(MemoryCache):
         await asyncio.sleep(0)
         await super().set(key, value, ttl=ttl)
         self._writing.release()
+
+
+class ManyDropsEmptyValues(MemoryCache):
+    async def get_many(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        return {key: value for key, value in (await super().get_many(keys)).items() if value}
+
+
+class RacyIncrement(MemoryCache):
+    async def increment(self, key: str, by: int = 1, *, ttl: timedelta) -> int:
+        total = int(await self.get(key) or 0) + by
+        await asyncio.sleep(0)
+        await self.set(key, str(total).encode(), ttl=ttl)
+        return total
+
+
+class CountsWithFloats(MemoryCache):
+    async def increment(self, key: str, by: int = 1, *, ttl: timedelta) -> int:
+        return int(float(await super().increment(key, by, ttl=ttl)))
+
+
+class CountingRenews(MemoryCache):
+    async def increment(self, key: str, by: int = 1, *, ttl: timedelta) -> int:
+        total = await super().increment(key, by, ttl=ttl)
+        await self.expire(key, ttl=ttl)
+        return total
+
+
+class CountsFromAnything(MemoryCache):
+    async def increment(self, key: str, by: int = 1, *, ttl: timedelta) -> int:
+        try:
+            return await super().increment(key, by, ttl=ttl)
+        except Conflict:
+            await self.set(key, str(by).encode(), ttl=ttl)
+            return by
+
+
+class ExpireNeverShortens(MemoryCache):
+    async def expire(self, key: str, *, ttl: timedelta) -> bool:
+        return await super().expire(key, ttl=max(ttl, HOUR))
+
+
+class ExpireRevives(MemoryCache):
+    async def expire(self, key: str, *, ttl: timedelta) -> bool:
+        await super().expire(key, ttl=ttl)
+        return True
