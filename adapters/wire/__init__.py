@@ -1,1 +1,1 @@
-"""What adapters that speak HTTP share. It is no provider, and knows none."""
+"""What adapters share, most of it for those that speak HTTP. It is no provider, and knows none."""
