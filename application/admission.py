@@ -161,7 +161,8 @@ class Admissions:
         plan = admission.plan
         if plan.rate_limit is None:
             return
-        bucket = f"account:{admission.principal.account}"
+        # The braces keep an account on one node of a cluster, and spread the accounts.
+        bucket = f"account:{{{admission.principal.account}}}"
         asked = RateRequest(bucket=bucket, limit=plan.rate_limit)
         decision = await self.rate_limiter.take([asked])
         if not decision.allowed:
