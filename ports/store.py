@@ -1,4 +1,4 @@
-"""The six ports that share one durable store."""
+"""The seven ports that share one durable store."""
 
 from typing import Protocol, runtime_checkable
 
@@ -6,6 +6,7 @@ from tollkeeper.ports.attempt_log import AttemptLog
 from tollkeeper.ports.audit_log import AuditLog
 from tollkeeper.ports.key_store import KeyStore
 from tollkeeper.ports.ledger import Ledger
+from tollkeeper.ports.outbox import Outbox
 from tollkeeper.ports.plan_store import PlanStore
 from tollkeeper.ports.usage_log import UsageLog
 
@@ -37,3 +38,7 @@ class Store(Protocol):
     @property
     def attempt_log(self) -> AttemptLog:
         """What was asked of providers; the ledger appends to it."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """What must be delivered."""

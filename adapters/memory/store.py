@@ -9,6 +9,7 @@ from tollkeeper.adapters.memory.audit_log import MemoryAuditLog
 from tollkeeper.adapters.memory.database import MemoryDatabase
 from tollkeeper.adapters.memory.key_store import MemoryKeyStore
 from tollkeeper.adapters.memory.ledger import MemoryLedger
+from tollkeeper.adapters.memory.outbox import MemoryOutbox
 from tollkeeper.adapters.memory.plan_store import MemoryPlanStore
 from tollkeeper.adapters.memory.usage_log import MemoryUsageLog
 from tollkeeper.domain.errors import ConfigurationError
@@ -22,6 +23,8 @@ class MemoryStore:
     """
 
     database: MemoryDatabase = field(factory=MemoryDatabase, repr=False)
+    outbox: MemoryOutbox = field(factory=MemoryOutbox, repr=False)
+    """What must be delivered."""
 
     @classmethod
     def from_url(cls, url: str) -> Self:

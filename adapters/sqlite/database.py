@@ -21,7 +21,9 @@ T = TypeVar("T")
 
 
 @frozen
-class _Opened:
+class Opened:
+    """What an open file is made of, in the process that opened it."""
+
     process: int
     writer: Writer
     readers: Readers
@@ -39,7 +41,7 @@ class Database:
     def __init__(self, path: Path, *, lock_timeout: float) -> None:
         self._path = path
         self._lock_timeout = lock_timeout
-        self._opened: _Opened | None = None
+        self._opened: Opened | None = None
         self._opening = False
         self._commits = 0
 
@@ -71,13 +73,13 @@ class Database:
         finally:
             self._opening = False
 
-    def _start(self) -> _Opened:
+    def _start(self) -> Opened:
         path = absolute(self._path)
         writer = Writer(
             open_file(path, lock_timeout=self._lock_timeout), lock_timeout=self._lock_timeout
         )
         writer.start()
-        return _Opened(
+        return Opened(
             process=os.getpid(),
             writer=writer,
             readers=Readers(lambda: connect(path)),
@@ -142,7 +144,7 @@ class Database:
         except (sqlite3.Error, *UNSTORABLE) as error:
             raise translate(error) from error
 
-    def _open(self) -> _Opened:
+    def _open(self) -> Opened:
         opened = self._opened
         if opened is None:
             raise closed()

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from tollkeeper.adapters.sqlite.tables import VERSIONS
+from tollkeeper.adapters.sqlite.versions import VERSIONS
 from tollkeeper.domain.errors import ConfigurationError
 
 APPLICATION_ID = 0x546F6C6C

@@ -13,6 +13,7 @@ from tollkeeper.adapters.sqlite.audit_log import SqliteAuditLog
 from tollkeeper.adapters.sqlite.database import Database
 from tollkeeper.adapters.sqlite.key_store import SqliteKeyStore
 from tollkeeper.adapters.sqlite.ledger import SqliteLedger
+from tollkeeper.adapters.sqlite.outbox import SqliteOutbox
 from tollkeeper.adapters.sqlite.plan_store import SqlitePlanStore
 from tollkeeper.adapters.sqlite.usage_log import SqliteUsageLog
 from tollkeeper.domain.errors import ConfigurationError
@@ -21,7 +22,7 @@ _REMEDY = "write sqlite:///name.db (beside the process) or sqlite:////folder/nam
 
 
 class SqliteStore:
-    """The six parts of a store in one SQLite file, which is made at the first opening.
+    """The seven parts of a store in one SQLite file, which is made at the first opening.
 
     A file that an older Tollkeeper wrote is brought up to date when it is opened; the older one
     refuses it from then on.
@@ -45,6 +46,7 @@ class SqliteStore:
         self._plan_store = SqlitePlanStore(self._database)
         self._audit_log = SqliteAuditLog(self._database)
         self._attempt_log = SqliteAttemptLog(self._database)
+        self._outbox = SqliteOutbox(self._database)
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -77,6 +79,11 @@ class SqliteStore:
     def ledger(self) -> SqliteLedger:
         """Who has how much."""
         return self._ledger
+
+    @property
+    def outbox(self) -> SqliteOutbox:
+        """What must be delivered."""
+        return self._outbox
 
     @property
     def usage_log(self) -> SqliteUsageLog:

@@ -19,6 +19,7 @@ from tollkeeper.ports.attempt_log import AttemptLog
 from tollkeeper.ports.audit_log import AuditLog
 from tollkeeper.ports.key_store import KeyStore
 from tollkeeper.ports.ledger import Ledger
+from tollkeeper.ports.outbox import Outbox
 from tollkeeper.ports.plan_store import PlanStore
 from tollkeeper.ports.store import Store
 from tollkeeper.ports.usage_log import UsageLog
@@ -34,6 +35,7 @@ class StoreContract(Contract):
         assert isinstance(store.plan_store, PlanStore)
         assert isinstance(store.audit_log, AuditLog)
         assert isinstance(store.attempt_log, AttemptLog)
+        assert isinstance(store.outbox, Outbox)
 
     async def test_usage_log_sees_captures(self, store: Store, account: str, now: datetime) -> None:
         event = a_usage_event(account, at=now, charge=usd(1))
