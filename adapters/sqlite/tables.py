@@ -1,221 +1,178 @@
-"""The tables, version by version.
+"""A host's tables in a SQLite file of its own."""
 
-Times are whole microseconds since 1970 in UTC, durations are whole microseconds, money is whole
-nano-units, sets and mappings are JSON. The rules live in the domain; what stands here is the
-second line of defence: a fault in the code above ends in an error, not in a wrong balance.
+import os
+import sqlite3
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.parse import unquote, urlsplit
 
-What was released stays as it is: a file of any version is brought up to date by the versions
-after it, and a new file by all of them, so that both end up the same.
-"""
+from tollkeeper.adapters.sql import table_sql
+from tollkeeper.adapters.sql.table_rows import read_rows
+from tollkeeper.adapters.sqlite.table_failures import of_tables
+from tollkeeper.adapters.sqlite.table_file import TableFile, bounded
+from tollkeeper.adapters.sqlite.table_values import DIALECT, read
+from tollkeeper.domain.errors import ConfigurationError, TollkeeperError, Unsupported
+from tollkeeper.domain.filters import Filter
+from tollkeeper.domain.queries import Order, Page, prepared
+from tollkeeper.domain.row_changes import (
+    NewRows,
+    checked_arguments,
+    checked_changes,
+    checked_insert,
+    checked_upsert,
+    checked_where,
+)
+from tollkeeper.domain.tables import Function, Row, Table
 
-_FIRST = (
+T = TypeVar("T")
+_REMEDY = "write sqlite:///name.db (beside the process) or sqlite:////folder/name.db"
+
+
+class SqliteTables:
+    """Reads and writes the tables of a file that the host made, and that has nothing of ours.
+
+    How values stand in it is told in :mod:`tollkeeper.adapters.sqlite.table_values`. Any number of
+    event loops may use it, and any number of processes the file.
+
+    Args:
+        path: the file, which must be there. A relative one begins at the working directory.
+        lock_timeout: how long a change waits while other processes write.
+        timeout: how long a statement may work; one that takes longer is given up, and undone.
     """
-    CREATE TABLE balances (
-        account TEXT NOT NULL,
-        currency TEXT NOT NULL,
-        posted INTEGER NOT NULL,
-        held INTEGER NOT NULL CHECK (held >= 0),
-        sequence INTEGER NOT NULL CHECK (sequence >= 0),
-        PRIMARY KEY (account, currency)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE holds (
-        id TEXT NOT NULL PRIMARY KEY,
-        account TEXT NOT NULL,
-        currency TEXT NOT NULL,
-        amount INTEGER NOT NULL CHECK (amount >= 0),
-        idempotency_key TEXT NOT NULL,
-        purpose TEXT NOT NULL,
-        placed_at INTEGER NOT NULL,
-        expires_at INTEGER NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('open', 'captured', 'released', 'expired')),
-        captured INTEGER CHECK (captured >= 0),
-        resolved_at INTEGER,
-        UNIQUE (account, idempotency_key),
-        CHECK (expires_at > placed_at),
-        CHECK ((state = 'captured') = (captured IS NOT NULL)),
-        CHECK ((state = 'open') = (resolved_at IS NULL))
-    ) STRICT, WITHOUT ROWID
-    """,
-    # Two ways to look for overdue holds: all of them, or one account's.
-    "CREATE INDEX open_holds ON holds (expires_at) WHERE state = 'open'",
-    "CREATE INDEX open_holds_of ON holds (account, expires_at) WHERE state = 'open'",
-    """
-    CREATE TABLE entries (
-        id TEXT NOT NULL UNIQUE,
-        account TEXT NOT NULL,
-        currency TEXT NOT NULL,
-        sequence INTEGER NOT NULL CHECK (sequence > 0),
-        kind TEXT NOT NULL CHECK (kind IN ('grant', 'capture')),
-        amount INTEGER NOT NULL,
-        balance_after INTEGER NOT NULL,
-        at INTEGER NOT NULL,
-        description TEXT NOT NULL,
-        idempotency_key TEXT NOT NULL,
-        hold_id TEXT REFERENCES holds (id),
-        held INTEGER CHECK (held >= 0),
-        late INTEGER NOT NULL CHECK (late IN (0, 1)),
-        usage TEXT,
-        PRIMARY KEY (account, currency, sequence),
-        CHECK (kind <> 'grant' OR (amount > 0 AND hold_id IS NULL)),
-        CHECK (
-            kind <> 'capture'
-            OR (amount <= 0 AND hold_id IS NOT NULL AND held IS NOT NULL AND usage IS NOT NULL)
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        lock_timeout: timedelta = timedelta(seconds=5),
+        timeout: timedelta = timedelta(seconds=5),
+    ) -> None:
+        self._timeout = timeout.total_seconds()
+        self._file = TableFile(Path(path), lock_timeout=lock_timeout.total_seconds())
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Make tables of ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
+
+        Raises:
+            ConfigurationError: *url* names no file.
+        """
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise ConfigurationError(f"tables: the URL is malformed; {_REMEDY}") from None
+        name = unquote(parts.path)[1:]
+        if parts.scheme != "sqlite" or parts.netloc or parts.query or parts.fragment:
+            raise ConfigurationError(
+                f"tables: a SQLite URL has three or four slashes and no options; {_REMEDY}"
+            )
+        if ":memory:" in name:
+            raise ConfigurationError("tables: for tables in memory, write memory://")
+        if not name.strip("/") or name.endswith("/") or "\0" in name:
+            raise ConfigurationError(f"tables: the URL names no file; {_REMEDY}")
+        return cls(name)
+
+    async def __aenter__(self) -> Self:
+        await _meant(self._file.open())
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await _meant(self._file.close())
+
+    async def select(
+        self,
+        table: Table,
+        *,
+        where: Filter | None = None,
+        order: Sequence[Order] = (),
+        columns: Sequence[str] | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Page:
+        """Return a page of rows."""
+        query = prepared(table, where=where, order=order, columns=columns, limit=limit, after=after)
+        statement = table_sql.select(DIALECT, query)
+
+        def rows(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
+            with bounded(connection, self._timeout):
+                return connection.execute(statement.sql, statement.values).fetchall()
+
+        found = await _meant(self._file.scan(rows))
+        return query.page(read_rows(table, query.fetched, found, read=read, adapter="sqlite"))
+
+    async def insert(self, table: Table, rows: Iterable[Row]) -> tuple[Row, ...]:
+        """Add *rows*, all or none."""
+        return await self._write(checked_insert(table, rows))
+
+    async def upsert(
+        self, table: Table, rows: Iterable[Row], *, on: Sequence[str] | None = None
+    ) -> tuple[Row, ...]:
+        """Add *rows*, or take their values."""
+        return await self._write(checked_upsert(table, rows, on))
+
+    async def update(self, table: Table, values: Row, *, where: Filter) -> int:
+        """Set *values* in the rows that are meant."""
+        changes, meant = checked_changes(table, values), checked_where(table, where)
+        return await self._change(table_sql.update(DIALECT, table, changes, meant))
+
+    async def delete(self, table: Table, *, where: Filter) -> int:
+        """Delete the rows that are meant."""
+        meant = checked_where(table, where)
+        return await self._change(table_sql.delete(DIALECT, table, meant))
+
+    async def call(
+        self, function: Function, arguments: Mapping[str, object] | None = None
+    ) -> tuple[Row, ...]:
+        """Refuse: SQLite has no functions that change or read tables."""
+        checked_arguments(function, arguments)
+        raise Unsupported(
+            "SQLite has no functions of its own; use PostgreSQL or Supabase, or write it in Python",
+            code="functions_unsupported",
         )
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE UNIQUE INDEX grants_by_key ON entries (account, idempotency_key) WHERE kind = 'grant'
-    """,
-    # A hold is captured once, whatever happens.
-    "CREATE UNIQUE INDEX captures_by_hold ON entries (hold_id) WHERE hold_id IS NOT NULL",
-    """
-    CREATE TABLE usage_events (
-        id TEXT NOT NULL PRIMARY KEY,
-        account TEXT NOT NULL,
-        key_id TEXT NOT NULL,
-        call_id TEXT NOT NULL,
-        operation TEXT NOT NULL,
-        model TEXT NOT NULL,
-        meter TEXT NOT NULL,
-        quantity INTEGER NOT NULL CHECK (quantity >= 0),
-        provenance TEXT NOT NULL,
-        cost INTEGER NOT NULL,
-        cost_currency TEXT NOT NULL,
-        charge INTEGER NOT NULL,
-        charge_currency TEXT NOT NULL,
-        price_id TEXT NOT NULL,
-        occurred_at INTEGER NOT NULL,
-        hold_id TEXT REFERENCES holds (id),
-        CHECK (hold_id IS NOT NULL OR charge = 0)
-    ) STRICT, WITHOUT ROWID
-    """,
-    "CREATE INDEX usage_by_account ON usage_events (account, occurred_at, id)",
-    """
-    CREATE TABLE api_keys (
-        id TEXT NOT NULL PRIMARY KEY,
-        account TEXT NOT NULL,
-        name TEXT NOT NULL,
-        scopes TEXT NOT NULL,
-        prefix TEXT NOT NULL,
-        created_at INTEGER NOT NULL,
-        expires_at INTEGER,
-        revoked_at INTEGER,
-        last_used_at INTEGER,
-        version INTEGER NOT NULL CHECK (version > 0)
-    ) STRICT, WITHOUT ROWID
-    """,
-    "CREATE INDEX api_keys_by_account ON api_keys (account, created_at, id)",
-    """
-    CREATE TABLE key_secrets (
-        kid TEXT NOT NULL PRIMARY KEY,
-        key_id TEXT NOT NULL REFERENCES api_keys (id),
-        position INTEGER NOT NULL CHECK (position >= 0),
-        verifier BLOB NOT NULL,
-        pepper_id TEXT NOT NULL,
-        not_before INTEGER NOT NULL,
-        not_after INTEGER,
-        UNIQUE (key_id, position)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE plans (
-        name TEXT NOT NULL PRIMARY KEY,
-        operations TEXT NOT NULL,
-        models TEXT NOT NULL,
-        rate_requests INTEGER CHECK (rate_requests > 0),
-        rate_period INTEGER CHECK (rate_period > 0),
-        max_output_tokens INTEGER CHECK (max_output_tokens > 0),
-        markup_bps INTEGER NOT NULL CHECK (markup_bps >= 0),
-        CHECK ((rate_requests IS NULL) = (rate_period IS NULL))
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE subscriptions (
-        account TEXT NOT NULL PRIMARY KEY,
-        plan TEXT NOT NULL REFERENCES plans (name),
-        starts_at INTEGER NOT NULL,
-        ends_at INTEGER,
-        CHECK (ends_at > starts_at)
-    ) STRICT, WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE audit_entries (
-        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-        id TEXT NOT NULL UNIQUE,
-        at INTEGER NOT NULL,
-        account TEXT NOT NULL,
-        actor TEXT NOT NULL,
-        action TEXT NOT NULL,
-        subject TEXT NOT NULL,
-        details TEXT NOT NULL
-    ) STRICT
-    """,
-    "CREATE INDEX audit_by_account ON audit_entries (account, sequence)",
-    # What was written once stays: nothing here is ever changed or taken away.
-    """
-    CREATE TRIGGER entries_stay BEFORE UPDATE ON entries
-    BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END
-    """,
-    """
-    CREATE TRIGGER entries_last BEFORE DELETE ON entries
-    BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END
-    """,
-    """
-    CREATE TRIGGER usage_stays BEFORE UPDATE ON usage_events
-    BEGIN SELECT RAISE(ABORT, 'usage events are append-only'); END
-    """,
-    """
-    CREATE TRIGGER usage_lasts BEFORE DELETE ON usage_events
-    BEGIN SELECT RAISE(ABORT, 'usage events are append-only'); END
-    """,
-    """
-    CREATE TRIGGER audit_stays BEFORE UPDATE ON audit_entries
-    BEGIN SELECT RAISE(ABORT, 'audit entries are append-only'); END
-    """,
-    """
-    CREATE TRIGGER audit_lasts BEFORE DELETE ON audit_entries
-    BEGIN SELECT RAISE(ABORT, 'audit entries are append-only'); END
-    """,
-)
 
-_ATTEMPTS = (
-    # An older Tollkeeper that has the file open goes on writing events: theirs are of the first.
-    "ALTER TABLE usage_events ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1 CHECK (attempt > 0)",
-    """
-    CREATE TABLE attempts (
-        id TEXT NOT NULL PRIMARY KEY,
-        call_id TEXT NOT NULL,
-        account TEXT NOT NULL,
-        number INTEGER NOT NULL CHECK (number > 0),
-        provider TEXT NOT NULL,
-        model TEXT NOT NULL,
-        credential TEXT NOT NULL,
-        started_at INTEGER NOT NULL,
-        lasted INTEGER NOT NULL CHECK (lasted >= 0),
-        outcome TEXT NOT NULL,
-        billed TEXT NOT NULL,
-        settlement TEXT NOT NULL,
-        provenance TEXT NOT NULL,
-        quantities TEXT NOT NULL,
-        cost INTEGER NOT NULL,
-        cost_currency TEXT NOT NULL,
-        price_id TEXT NOT NULL,
-        error TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID
-    """,
-    "CREATE INDEX attempts_by_account ON attempts (account, started_at, id)",
-    "CREATE INDEX attempts_by_call ON attempts (call_id, account, started_at, id)",
-    """
-    CREATE TRIGGER attempts_stay BEFORE UPDATE ON attempts
-    BEGIN SELECT RAISE(ABORT, 'attempts are append-only'); END
-    """,
-    """
-    CREATE TRIGGER attempts_last BEFORE DELETE ON attempts
-    BEGIN SELECT RAISE(ABORT, 'attempts are append-only'); END
-    """,
-)
+    async def health(self) -> str:
+        """Look into the file once."""
 
-VERSIONS = (_FIRST, _ATTEMPTS)
-"""The statements that make version 1, those that make version 2 of it, and so on."""
+        def version(connection: sqlite3.Connection) -> str:
+            [(tables,)] = connection.execute(
+                "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"
+            ).fetchall()
+            return f"SQLite {sqlite3.sqlite_version}, {tables} tables"
+
+        return await _meant(self._file.scan(version))
+
+    async def _write(self, new: NewRows) -> tuple[Row, ...]:
+        statement = table_sql.write(DIALECT, new)
+        names = tuple(new.table.columns)
+
+        def change(connection: sqlite3.Connection) -> tuple[Row, ...]:
+            with bounded(connection, self._timeout):
+                kept = connection.execute(statement.sql, statement.values).fetchall()
+            # Read here: where it is not what was declared, nothing of it is kept.
+            return read_rows(new.table, names, kept, read=read, adapter="sqlite")
+
+        return await _meant(self._file.change(change))
+
+    async def _change(self, statement: table_sql.Statement) -> int:
+        def change(connection: sqlite3.Connection) -> int:
+            with bounded(connection, self._timeout):
+                return connection.execute(statement.sql, statement.values).rowcount
+
+        return await _meant(self._file.change(change))
+
+
+async def _meant(work: Awaitable[T]) -> T:
+    """Return what *work* does; what goes wrong is told as it concerns tables."""
+    try:
+        return await work
+    except TollkeeperError as error:
+        found = of_tables(error)
+    raise found

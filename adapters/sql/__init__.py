@@ -1,0 +1,1 @@
+"""What the adapters over SQL databases share: no provider, no SDK."""
