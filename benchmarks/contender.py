@@ -1,6 +1,7 @@
 """What is compared: benchmarks, the contenders in each, and the cases they all run."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -94,7 +95,8 @@ class Benchmark:
     """One comparison; the ratios are against *baseline*, one of its *entries*.
 
     *operation* says what is counted. *differs* says that what an operation takes more than that
-    of the baseline is of interest, and shown.
+    of the baseline is of interest, and shown. *server* runs what the contenders ask, if that is
+    not the chat server, and gives its address.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Benchmark:
     baseline: str
     needs_upstream: bool = False
     differs: bool = False
+    server: Callable[[], AbstractContextManager[str]] | None = None
 
     def entry(self, name: str) -> Entry:
         """Return the contender of that name."""

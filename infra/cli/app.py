@@ -22,6 +22,7 @@ from tollkeeper.infra.cli.embed import embed
 from tollkeeper.infra.cli.init import init
 from tollkeeper.infra.cli.keys import app as keys
 from tollkeeper.infra.cli.ledger import holds, ledger
+from tollkeeper.infra.cli.migrate import migrate
 from tollkeeper.infra.cli.models import models
 from tollkeeper.infra.cli.plans import app as plans
 from tollkeeper.infra.cli.session import Chosen
@@ -123,7 +124,7 @@ _COMMANDS = (
     *(demo, init, models),
     *(complete, embed, transcribe),
     *(usage, ledger, attempts, audit),
-    *(doctor, verify),
+    *(doctor, verify, migrate),
 )
 for command in _COMMANDS:
     app.command()(command)

@@ -1,10 +1,13 @@
 """The benchmarks run, and what they assert about sums and answers holds. Nothing here is timed."""
 
+import asyncio
 import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,13 +52,24 @@ def server() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+def address() -> Iterator[Callable[[Benchmark], str]]:
+    """Run the servers that the contenders of a benchmark ask, each once."""
+    with ExitStack() as stack:
+        yield cache(lambda benchmark: stack.enter_context(runner.serving(benchmark)))
+
+
 @pytest.mark.parametrize(("benchmark_name", "entry_name"), IN_HERE)
 async def test_a_contender_keeps_its_sums(
-    benchmark_name: str, entry_name: str, server: str, tmp_path: Path
+    benchmark_name: str,
+    entry_name: str,
+    address: Callable[[Benchmark], str],
+    tmp_path: Path,
 ) -> None:
     benchmark = suite.benchmark(benchmark_name)
     contender = benchmark.entry(entry_name).make()
-    await contender.open(Arena(tmp_path, server))
+    # A server that is started waits in a loop of its own.
+    await contender.open(Arena(tmp_path, await asyncio.to_thread(address, benchmark)))
     for case in _work(benchmark):
         done = await run_round(
             contender,
@@ -71,10 +85,14 @@ async def test_a_contender_keeps_its_sums(
 
 @pytest.mark.parametrize(("benchmark_name", "entry_name"), IN_A_PROCESS)
 def test_a_contender_in_its_process_keeps_its_sums(
-    benchmark_name: str, entry_name: str, server: str, tmp_path: Path
+    benchmark_name: str,
+    entry_name: str,
+    address: Callable[[Benchmark], str],
+    tmp_path: Path,
 ) -> None:
     benchmark = suite.benchmark(benchmark_name)
-    with Lane(benchmark, benchmark.entry(entry_name), tmp_path / entry_name, server) as lane:
+    entry, where = benchmark.entry(entry_name), address(benchmark)
+    with Lane(benchmark, entry, tmp_path / entry_name, where) as lane:
         lane.wait_until_ready()
         for case in _work(benchmark):
             assert lane.round(case, TINY.seconds).operations >= case.callers

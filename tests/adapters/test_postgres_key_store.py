@@ -1,0 +1,13 @@
+"""The PostgreSQL key store keeps the contract of a key store, on a real server."""
+
+from tests.adapters.postgres_databases import postgres_url as postgres_url
+from tests.adapters.postgres_stores import InADatabase, InADatabaseBehindAPooler
+from tollkeeper.contracts.key_store import KeyStoreContract
+
+
+class TestPostgresKeyStore(InADatabase, KeyStoreContract):
+    pass
+
+
+class TestPostgresKeyStoreBehindAPooler(InADatabaseBehindAPooler, KeyStoreContract):
+    pass
