@@ -122,6 +122,12 @@ def _postgres(options: str) -> OpenStore:
     return opened
 
 
+def _supabase(arena: Arena) -> AbstractAsyncContextManager[Store]:
+    from benchmarks.ledger_supabase import supabase
+
+    return supabase("")(arena)
+
+
 def _ours(open_store: OpenStore) -> Callable[[], Contender]:
     return lambda: Ours(open_store)
 
@@ -156,6 +162,7 @@ LEDGER = Benchmark(
         Entry("in-loop", "sqlite3, one connection", OneConnection),
         _on_postgres("postgres", "tollkeeper, PostgreSQL", _ours(_postgres("")), side="ours"),
         _on_postgres("alone", "the same, group=off", _ours(_postgres("group=off")), side="ours"),
+        _on_postgres("supabase", "tollkeeper, Supabase", _ours(_supabase), side="ours"),
         _on_postgres("asyncpg", "asyncpg, same functions", _bare, side="floor"),
         _on_postgres("pgbench", "pgbench, same functions", _pgbench),
     ),

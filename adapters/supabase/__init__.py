@@ -1,0 +1,1 @@
+"""Adapters over Supabase, through its own client and PostgREST."""
