@@ -15,28 +15,41 @@ from tollkeeper.infra.parts import parts_of
 from tollkeeper.infra.settings import Settings
 from tollkeeper.ports.attempt_log import AttemptLog
 from tollkeeper.ports.audit_log import AuditLog
+from tollkeeper.ports.broadcast import Broadcast
 from tollkeeper.ports.cache import Cache
 from tollkeeper.ports.chat_model import ChatModel
 from tollkeeper.ports.clock import Clock
 from tollkeeper.ports.embedder import Embedder
+from tollkeeper.ports.event_log import EventLog
 from tollkeeper.ports.identifiers import Identifiers
 from tollkeeper.ports.key_store import KeyStore
 from tollkeeper.ports.ledger import Ledger
+from tollkeeper.ports.lock import Lock
+from tollkeeper.ports.outbox import Outbox
 from tollkeeper.ports.plan_store import PlanStore
 from tollkeeper.ports.rate_limiter import RateLimiter
 from tollkeeper.ports.schema_validator import SchemaValidator
 from tollkeeper.ports.secret_source import SecretSource
 from tollkeeper.ports.store import Store
+from tollkeeper.ports.tables import Tables
 from tollkeeper.ports.telemetry import Telemetry
 from tollkeeper.ports.token_counter import TokenCounter
 from tollkeeper.ports.transcriber import Transcriber
 from tollkeeper.ports.usage_log import UsageLog
 
+# The port has the name already.
+_MADE_BY = {
+    "cache": "cached_values",
+    "broadcast": "broadcasts",
+    "outbox": "outbox_messages",
+    "tables": "host_tables",
+}
+
 
 class Lent(TypedDict, total=False):
     """Adapters that the host opened and will close; they stand in for those of the settings.
 
-    *store* brings six ports at once; *chat_models*, *embedders* and *transcribers* are by
+    *store* brings seven ports at once; *chat_models*, *embedders* and *transcribers* are by
     provider, and are added to those of the settings.
     """
 
@@ -46,8 +59,13 @@ class Lent(TypedDict, total=False):
     usage_log: UsageLog
     plan_store: PlanStore
     audit_log: AuditLog
+    outbox: Outbox
     cache: Cache
     rate_limiter: RateLimiter
+    lock: Lock
+    event_log: EventLog
+    broadcast: Broadcast
+    tables: Tables
     telemetry: Telemetry
     clock: Clock
     identifiers: Identifiers
@@ -81,7 +99,8 @@ def make_facade(container: Container, **lent: Unpack[Lent]) -> Tollkeeper:
     """Build every use case of *container*, to which *lent* was lent, synchronously."""
     names = [attribute.name for attribute in fields(Tollkeeper) if attribute.name != "parts"]
     parts = parts_of(container.settings(), lent)
-    return Tollkeeper(**{name: getattr(container, name)() for name in names}, parts=parts)
+    made = {name: getattr(container, _MADE_BY.get(name, name))() for name in names}
+    return Tollkeeper(**made, parts=parts)
 
 
 async def _end_calls(tollkeeper: Tollkeeper, calls: MeteredCalls) -> None:

@@ -16,10 +16,14 @@ from tollkeeper.application.answers import Answers
 from tollkeeper.application.asking import Asking
 from tollkeeper.application.authenticate_key import AuthenticateKey
 from tollkeeper.application.bind_credential import BindCredential
+from tollkeeper.application.broadcasts import Broadcasts
+from tollkeeper.application.cached_values import CachedValues
 from tollkeeper.application.charge_usage import ChargeUsage
 from tollkeeper.application.chat_calls import ChatCalls
+from tollkeeper.application.check_health import CheckHealth
 from tollkeeper.application.complete import Complete
 from tollkeeper.application.embed import Embed
+from tollkeeper.application.event_logs import EventLogs
 from tollkeeper.application.expire_holds import ExpireHolds
 from tollkeeper.application.grant_credit import GrantCredit
 from tollkeeper.application.issue_key import IssueKey
@@ -29,8 +33,10 @@ from tollkeeper.application.list_attempts import ListAttempts
 from tollkeeper.application.list_audit import ListAudit
 from tollkeeper.application.list_entries import ListEntries
 from tollkeeper.application.list_keys import ListKeys
+from tollkeeper.application.locks import Locks
 from tollkeeper.application.manage_plans import DefinePlan, SubscribeAccount
 from tollkeeper.application.metered_calls import MeteredCalls
+from tollkeeper.application.outbox_messages import OutboxMessages
 from tollkeeper.application.places import Places
 from tollkeeper.application.providers import Providers
 from tollkeeper.application.report_usage import ReportUsage
@@ -87,8 +93,13 @@ class Container(containers.DeclarativeContainer):
     plan_store = store.provided.plan_store
     audit_log = store.provided.audit_log
     attempt_log = store.provided.attempt_log
+    outbox = store.provided.outbox
     cache = _select("cache", settings.provided.cache, clock=clock)
     rate_limiter = _select("rate_limiter", settings.provided.rate_limiter, clock=clock)
+    lock = _select("lock", settings.provided.lock, clock=clock)
+    event_log = _select("event_log", settings.provided.event_log, clock=clock)
+    broadcast = _select("broadcast", settings.provided.broadcast)
+    tables = providers.ThreadSafeSingleton(making.optional, "tables", settings.provided.tables)
     telemetry = _select(
         "telemetry", settings.provided.telemetry, clock=clock, identifiers=identifiers
     )
@@ -111,10 +122,13 @@ class Container(containers.DeclarativeContainer):
         making.optional, "token_counter", settings.provided.token_counter
     )
     schema_validator = _select("schema_validator", settings.provided.schema_validator)
+    cached_values = providers.ThreadSafeSingleton(CachedValues, cache, clock)
     connections = providers.Resource(
         making.connect,
         providers.List(
-            store, cache, rate_limiter, telemetry, secret_source, token_counter, schema_validator
+            *(store, cache, rate_limiter, lock, event_log, broadcast, tables, telemetry),
+            *(secret_source, token_counter, schema_validator),
+            cached_values,
         ),
         providers.List(chat_models, embedders, transcribers),
         lent,
@@ -192,11 +206,39 @@ class Container(containers.DeclarativeContainer):
     list_attempts = providers.Factory(ListAttempts, attempt_log)
     list_audit = providers.Factory(ListAudit, audit_log)
     expire_holds = providers.Factory(ExpireHolds, ledger, clock)
+    locks = providers.Factory(Locks, lock)
+    events = providers.Factory(EventLogs, event_log)
+    outbox_messages = providers.Factory(OutboxMessages, outbox, clock, identifiers)
+    broadcasts = providers.Factory(Broadcasts, broadcast)
+    host_tables = providers.Factory(making.tables_or_remedy, tables)
+    check_health = providers.Factory(
+        CheckHealth,
+        providers.Dict(
+            store=store,
+            cache=cache,
+            rate_limiter=rate_limiter,
+            lock=lock,
+            event_log=event_log,
+            broadcast=broadcast,
+            tables=tables,
+            telemetry=telemetry,
+            secret_source=secret_source,
+        ),
+        clock,
+    )
     define_plan = providers.Factory(DefinePlan, plan_store, clock, identifiers)
     subscribe_account = providers.Factory(SubscribeAccount, plan_store, clock, identifiers)
 
 
-_OF_THE_STORE = {"key_store", "ledger", "usage_log", "plan_store", "audit_log", "attempt_log"}
+_OF_THE_STORE = {
+    "key_store",
+    "ledger",
+    "usage_log",
+    "plan_store",
+    "audit_log",
+    "attempt_log",
+    "outbox",
+}
 _BY_PROVIDER = {"chat_models", "embedders", "transcribers"}
 
 

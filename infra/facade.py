@@ -7,9 +7,13 @@ from attrs import field, frozen
 
 from tollkeeper.application.authenticate_key import AuthenticateKey
 from tollkeeper.application.bind_credential import BindCredential
+from tollkeeper.application.broadcasts import Broadcasts
+from tollkeeper.application.cached_values import CachedValues
 from tollkeeper.application.charge_usage import ChargeUsage
+from tollkeeper.application.check_health import CheckHealth
 from tollkeeper.application.complete import Complete
 from tollkeeper.application.embed import Embed
+from tollkeeper.application.event_logs import EventLogs
 from tollkeeper.application.expire_holds import ExpireHolds
 from tollkeeper.application.grant_credit import GrantCredit
 from tollkeeper.application.issue_key import IssueKey
@@ -17,7 +21,9 @@ from tollkeeper.application.list_attempts import ListAttempts
 from tollkeeper.application.list_audit import ListAudit
 from tollkeeper.application.list_entries import ListEntries
 from tollkeeper.application.list_keys import ListKeys
+from tollkeeper.application.locks import Locks
 from tollkeeper.application.manage_plans import DefinePlan, SubscribeAccount
+from tollkeeper.application.outbox_messages import OutboxMessages
 from tollkeeper.application.report_usage import ReportUsage
 from tollkeeper.application.revoke_key import RevokeKey
 from tollkeeper.application.rotate_key import RotateKey
@@ -26,6 +32,7 @@ from tollkeeper.application.stream_completion import StreamCompletion
 from tollkeeper.application.transcribe import Transcribe
 from tollkeeper.domain.catalogue import Catalogue
 from tollkeeper.domain.price_book import PriceBook
+from tollkeeper.ports.tables import Tables
 
 
 def _kept(adapters: Mapping[str, str]) -> Mapping[str, str]:
@@ -72,6 +79,13 @@ class Tollkeeper:
     list_attempts: ListAttempts
     list_audit: ListAudit
     expire_holds: ExpireHolds
+    check_health: CheckHealth
+    cache: CachedValues
+    locks: Locks
+    events: EventLogs
+    outbox: OutboxMessages
+    broadcast: Broadcasts
+    tables: Tables
     define_plan: DefinePlan
     subscribe_account: SubscribeAccount
     price_book: PriceBook

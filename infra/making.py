@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from tollkeeper.application.breakers import Breakers
 from tollkeeper.application.key_pools import KeyPool, KeyPools
@@ -16,6 +16,7 @@ from tollkeeper.infra.registry import CONTEXT, make_adapter
 from tollkeeper.infra.settings import Settings
 from tollkeeper.infra.settings_places import origin_of, remedy
 from tollkeeper.ports.secret_source import SecretSource
+from tollkeeper.ports.tables import Tables
 
 
 def by_provider(port: str, settings: Settings, lent: Mapping[str, Any]) -> Providers[Any]:
@@ -38,6 +39,23 @@ def context_of(port: str, settings: Settings, name: str) -> dict[str, Any]:
 def optional(port: str, url: str | None, **context: object) -> Any:
     """Make the adapter of a port that may be left out."""
     return None if url is None else make_adapter(port, url, **context)
+
+
+class NoTables:
+    """What stands for the host's tables while no database is named for them."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise ConfigurationError(
+            "tables: no database is set for the host's own tables; set tables "
+            "(TOLLKEEPER_TABLES) to a URL, such as sqlite:///host.db"
+        )
+
+
+def tables_or_remedy(tables: Tables | None) -> Tables:
+    """Return *tables*; in the place of none, what says how to have some."""
+    return cast(Tables, NoTables()) if tables is None else tables
 
 
 def policy(settings: Settings) -> Policy:

@@ -11,6 +11,10 @@ _PORTS = (
     "store",
     "cache",
     "rate_limiter",
+    "lock",
+    "event_log",
+    "broadcast",
+    "tables",
     "telemetry",
     "secret_source",
     "token_counter",
@@ -36,7 +40,7 @@ def _adapters(settings: Settings, lent: Mapping[str, object]) -> Iterator[tuple[
         if isinstance(given, Mapping):
             named.update(dict.fromkeys(given, LENT))
         yield port, ",".join(f"{name}:{adapter}" for name, adapter in sorted(named.items()))
-    # What the host lent of the store's six ports, the clock and the like.
+    # What the host lent of the store's seven ports, the clock and the like.
     for port in lent:
         if port not in (*_PORTS, *_BY_PROVIDER):
             yield port, LENT

@@ -21,14 +21,56 @@ _ANTHROPIC = Lazy(
 )
 _LITELLM = Lazy(f"{_ADAPTERS}.litellm.chat_model:LitellmChatModel.from_url", extra="litellm")
 _LITELLM_EMBEDDER = Lazy(f"{_ADAPTERS}.litellm.embedder:LitellmEmbedder.from_url", extra="litellm")
+_POSTGRES = Lazy(f"{_ADAPTERS}.postgres.store:PostgresStore.from_url", extra="postgres")
+_POSTGRES_TABLES = Lazy(f"{_ADAPTERS}.postgres.tables:PostgresTables.from_url", extra="postgres")
+_SUPABASE = Lazy(f"{_ADAPTERS}.supabase.store:SupabaseStore.from_url", extra="supabase")
+_SUPABASE_TABLES = Lazy(f"{_ADAPTERS}.supabase.tables:SupabaseTables.from_url", extra="supabase")
+_REDIS = ("redis", "rediss", "redis+cluster", "redis+sentinel")
+
+
+def _redis(where: str) -> dict[str, Lazy]:
+    """All schemes of an adapter on Redis: plain and TLS, one server or several."""
+    factory = Lazy(f"{_ADAPTERS}.redis.{where}.from_url", extra="redis")
+    return dict.fromkeys(_REDIS, factory)
+
 
 BUILT_IN: Mapping[str, Mapping[str, Lazy]] = {
     "store": {
         "memory": Lazy(f"{_ADAPTERS}.memory.store:MemoryStore.from_url"),
         "sqlite": Lazy(f"{_ADAPTERS}.sqlite.store:SqliteStore.from_url"),
+        "postgresql": _POSTGRES,
+        "postgres": _POSTGRES,
+        "supabase+https": _SUPABASE,
+        "supabase+http": _SUPABASE,
     },
-    "cache": {"memory": Lazy(f"{_ADAPTERS}.memory.cache:MemoryCache.from_url")},
-    "rate_limiter": {"memory": Lazy(f"{_ADAPTERS}.memory.rate_limiter:MemoryRateLimiter.from_url")},
+    "cache": {
+        "memory": Lazy(f"{_ADAPTERS}.memory.cache:MemoryCache.from_url"),
+        **_redis("cache:RedisCache"),
+    },
+    "rate_limiter": {
+        "memory": Lazy(f"{_ADAPTERS}.memory.rate_limiter:MemoryRateLimiter.from_url"),
+        **_redis("rate_limiter:RedisRateLimiter"),
+    },
+    "lock": {
+        "memory": Lazy(f"{_ADAPTERS}.memory.lock:MemoryLock.from_url"),
+        **_redis("lock:RedisLock"),
+    },
+    "event_log": {
+        "memory": Lazy(f"{_ADAPTERS}.memory.event_log:MemoryEventLog.from_url"),
+        **_redis("event_log:RedisEventLog"),
+    },
+    "broadcast": {
+        "memory": Lazy(f"{_ADAPTERS}.memory.broadcast:MemoryBroadcast.from_url"),
+        **_redis("broadcast:RedisBroadcast"),
+    },
+    "tables": {
+        "memory": Lazy(f"{_ADAPTERS}.memory.tables:MemoryTables.from_url"),
+        "sqlite": Lazy(f"{_ADAPTERS}.sqlite.tables:SqliteTables.from_url"),
+        "postgresql": _POSTGRES_TABLES,
+        "postgres": _POSTGRES_TABLES,
+        "supabase+https": _SUPABASE_TABLES,
+        "supabase+http": _SUPABASE_TABLES,
+    },
     "telemetry": {
         "null": Lazy(f"{_ADAPTERS}.null.telemetry:NullTelemetry.from_url"),
         "jsonl": Lazy(f"{_ADAPTERS}.json_lines.telemetry:JsonLinesTelemetry.from_url"),
@@ -78,6 +120,10 @@ CONTEXT: Mapping[str, tuple[str, ...]] = {
     "store": (),
     "cache": ("clock",),
     "rate_limiter": ("clock",),
+    "lock": ("clock",),
+    "event_log": ("clock",),
+    "broadcast": (),
+    "tables": (),
     "telemetry": ("clock", "identifiers"),
     "chat_model": ("api_key", "provider"),
     "embedder": ("api_key", "provider"),

@@ -69,6 +69,11 @@ class Settings:
     store: str = _url("sqlite:///tollkeeper.db")
     cache: str = _url("memory://")
     rate_limiter: str = _url("memory://")
+    lock: str = _url("memory://")
+    event_log: str = _url("memory://")
+    broadcast: str = _url("memory://")
+    tables: str | None = field(default=None, repr=redacted)
+    """The database with the host's own tables."""
     telemetry: str = _url("null://")
     chat_models: Mapping[str, str] = _urls(offline="offline://")
     embedders: Mapping[str, str] = _urls(offline="offline://")

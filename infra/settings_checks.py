@@ -11,7 +11,7 @@ from tollkeeper.domain.money import Money
 from tollkeeper.domain.prices import ModelPrices
 from tollkeeper.domain.secret import MASK, Secret
 from tollkeeper.infra.call_settings import call_faults
-from tollkeeper.infra.registry import fault_of
+from tollkeeper.infra.registry import fault_of, scheme_of
 from tollkeeper.infra.settings_places import KEYED, POOLED, place_faults
 
 if TYPE_CHECKING:
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 WITHOUT_PEPPER = ("local", "test")
 """The environments that may leave ``key_pepper`` out; a pepper is then made on first use."""
-_PORTS = ("store", "cache", "rate_limiter", "telemetry", "schema_validator")
-_OPTIONAL_PORTS = ("secret_source", "token_counter")
+_PORTS = (
+    *("store", "cache", "rate_limiter", "lock", "event_log", "broadcast"),
+    *("telemetry", "schema_validator"),
+)
+_OPTIONAL_PORTS = ("tables", "secret_source", "token_counter")
 _PROVIDERS = {
     "chat_models": "chat_model",
     "embedders": "embedder",
@@ -155,10 +158,20 @@ def _pepper_faults(settings: "Settings", wrong: Mapping[str, str]) -> Iterator[s
                 f"key_pepper is needed in the environment {settings.environment}: set "
                 f"TOLLKEEPER_KEY_PEPPER to {remedy}"
             )
+        elif pepper is None and "store" not in wrong and _outlives_peppers(settings.store):
+            yield (
+                "key_pepper is needed for a store that other processes share, or its keys work in "
+                f"none of them: set TOLLKEEPER_KEY_PEPPER to {remedy}"
+            )
         if pepper is not None and _is_weak(pepper):
             yield f"key_pepper is weak: use {remedy}"
     if "retired_key_peppers" not in wrong and any(map(_is_weak, settings.retired_key_peppers)):
         yield "one of retired_key_peppers is weak, so it was never a key_pepper"
+
+
+def _outlives_peppers(store: str) -> bool:
+    # A pepper that is made lives in the process, or in a file beside SQLite's.
+    return scheme_of(store) not in ("memory", "sqlite") and fault_of("store", store) is None
 
 
 def _is_weak(pepper: Secret) -> bool:

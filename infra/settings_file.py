@@ -58,14 +58,14 @@ def _secrets(value: object, environ: Mapping[str, str]) -> tuple[Secret, ...]:
 
 def _readers(environ: Mapping[str, str], folder: Path) -> Mapping[str, Callable[[object], object]]:
     """How each field is read from what TOML or a variable holds."""
-    texts = ("store", "cache", "rate_limiter", "telemetry", "key_prefix", "currency")
-    more_texts = ("secret_source", "token_counter", "schema_validator", "on_unsupported")
+    texts = ("store", "cache", "rate_limiter", "lock", "event_log", "broadcast", "telemetry")
+    more_texts = ("tables", "secret_source", "token_counter", "schema_validator", "on_unsupported")
     durations = ("call_timeout", "hold_ttl", "close_timeout", "answer_ttl", "response_ttl")
     pauses = ("retry_pause", "longest_retry_pause", "breaker_pause", "attempt_timeout")
     numbers = ("default_max_tokens", "tries", "breaker_failures")
     switches = ("only_known_models", "retry_ambiguous", "overflow_fallback", "filter_fallback")
     return {
-        **dict.fromkeys((*texts, *more_texts), _text),
+        **dict.fromkeys((*texts, *more_texts, "key_prefix", "currency"), _text),
         **dict.fromkeys((*durations, *pauses, "hedge_after"), parse_duration),
         **dict.fromkeys(numbers, _number),
         **dict.fromkeys(switches, read_switch),

@@ -1,77 +1,36 @@
 """The same facade for hosts without an event loop: Django, Celery, Flask, scripts."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Generic, ParamSpec, Self, TypeVar, TypeVarTuple, Unpack
+from typing import Self, Unpack
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import start_blocking_portal
 
 from tollkeeper.application.chat_options import ChatOptions
 from tollkeeper.application.stream_completion import CompletionStream
 from tollkeeper.domain.completions import Completion, Delta, Receipt
-from tollkeeper.domain.errors import Conflict
 from tollkeeper.domain.messages import Message
 from tollkeeper.domain.principals import Principal
 from tollkeeper.domain.secret import Secret
+from tollkeeper.infra.blocking import Blocking, Loop
 from tollkeeper.infra.bootstrap import Lent, open_tollkeeper
 from tollkeeper.infra.facade import Tollkeeper
 from tollkeeper.infra.settings import Settings
-
-P = ParamSpec("P")
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
-
-
-class _Loop:
-    """The event loop's thread, until the facade is closed."""
-
-    def __init__(self, portal: BlockingPortal) -> None:
-        self._portal = portal
-        self.closed = False
-
-    def check_open(self) -> None:
-        """Check that the facade is open.
-
-        Raises:
-            Conflict: it is closed (code ``facade_closed``).
-        """
-        if self.closed:
-            raise Conflict("this facade is closed; open another one", code="facade_closed")
-
-    def call(self, work: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
-        """Run *work* in the loop and block until it is done."""
-        self.check_open()
-        try:
-            running = self._portal.start_task_soon(work, *args)
-        except RuntimeError:
-            self.check_open()  # another thread closed it meanwhile
-            raise
-        try:
-            return running.result()
-        except KeyboardInterrupt:
-            running.cancel()  # whoever asked is gone: what goes on would be paid for in vain
-            raise
-
-
-class _Blocking(Generic[P, T]):
-    """A use case that blocks the calling thread until it is done."""
-
-    def __init__(self, loop: _Loop, use_case: Callable[P, Awaitable[T]]) -> None:
-        self._loop = loop
-        self._use_case = use_case
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        async def run() -> T:
-            return await self._use_case(*args, **kwargs)
-
-        return self._loop.call(run)
+from tollkeeper.infra.sync_services import (
+    SyncBroadcasts,
+    SyncCachedValues,
+    SyncEventLogs,
+    SyncLocks,
+    SyncOutboxMessages,
+    SyncTables,
+)
 
 
 class SyncCompletionStream:
     """A :class:`CompletionStream` to read in a ``for`` loop; closes as that one does."""
 
-    def __init__(self, loop: _Loop, stream: CompletionStream) -> None:
+    def __init__(self, loop: Loop, stream: CompletionStream) -> None:
         self._loop = loop
         self._stream = stream
 
@@ -119,34 +78,50 @@ class SyncCompletionStream:
 class SyncTollkeeper:
     """Every use case of :class:`Tollkeeper`, blocking; safe to use from many threads."""
 
-    def __init__(self, loop: _Loop, tk: Tollkeeper) -> None:
+    def __init__(self, loop: Loop, tk: Tollkeeper) -> None:
         self._loop = loop
         self._stream_completion = tk.stream_completion
-        self.issue_key = _Blocking(loop, tk.issue_key.__call__)
-        self._authenticate_key = _Blocking(loop, tk.authenticate_key.__call__)
-        self.list_keys = _Blocking(loop, tk.list_keys.__call__)
-        self.revoke_key = _Blocking(loop, tk.revoke_key.__call__)
-        self.rotate_key = _Blocking(loop, tk.rotate_key.__call__)
-        self.grant_credit = _Blocking(loop, tk.grant_credit.__call__)
-        self.complete = _Blocking(loop, tk.complete.__call__)
-        self.embed = _Blocking(loop, tk.embed.__call__)
-        self.run_tools = _Blocking(loop, tk.run_tools.__call__)
-        self.bind_credential = _Blocking(loop, tk.bind_credential.__call__)
-        self.transcribe = _Blocking(loop, tk.transcribe.__call__)
-        self.charge_usage = _Blocking(loop, tk.charge_usage.__call__)
-        self.report_usage = _Blocking(loop, tk.report_usage.__call__)
-        self.list_entries = _Blocking(loop, tk.list_entries.__call__)
-        self.list_attempts = _Blocking(loop, tk.list_attempts.__call__)
-        self.list_audit = _Blocking(loop, tk.list_audit.__call__)
-        self.expire_holds = _Blocking(loop, tk.expire_holds.__call__)
-        self.define_plan = _Blocking(loop, tk.define_plan.__call__)
-        self.subscribe_account = _Blocking(loop, tk.subscribe_account.__call__)
+        self._tables = tk.tables
+        self.issue_key = Blocking(loop, tk.issue_key.__call__)
+        self._authenticate_key = Blocking(loop, tk.authenticate_key.__call__)
+        self.list_keys = Blocking(loop, tk.list_keys.__call__)
+        self.revoke_key = Blocking(loop, tk.revoke_key.__call__)
+        self.rotate_key = Blocking(loop, tk.rotate_key.__call__)
+        self.grant_credit = Blocking(loop, tk.grant_credit.__call__)
+        self.complete = Blocking(loop, tk.complete.__call__)
+        self.embed = Blocking(loop, tk.embed.__call__)
+        self.run_tools = Blocking(loop, tk.run_tools.__call__)
+        self.bind_credential = Blocking(loop, tk.bind_credential.__call__)
+        self.transcribe = Blocking(loop, tk.transcribe.__call__)
+        self.charge_usage = Blocking(loop, tk.charge_usage.__call__)
+        self.report_usage = Blocking(loop, tk.report_usage.__call__)
+        self.list_entries = Blocking(loop, tk.list_entries.__call__)
+        self.list_attempts = Blocking(loop, tk.list_attempts.__call__)
+        self.list_audit = Blocking(loop, tk.list_audit.__call__)
+        self.expire_holds = Blocking(loop, tk.expire_holds.__call__)
+        self.check_health = Blocking(loop, tk.check_health.__call__)
+        self.define_plan = Blocking(loop, tk.define_plan.__call__)
+        self.subscribe_account = Blocking(loop, tk.subscribe_account.__call__)
+        self.cache = SyncCachedValues(loop, tk.cache)
+        self.locks = SyncLocks(loop, tk.locks)
+        self.events = SyncEventLogs(loop, tk.events)
+        self.outbox = SyncOutboxMessages(loop, tk.outbox)
+        self.broadcast = SyncBroadcasts(loop, tk.broadcast)
         self.price_book = tk.price_book
         self.catalogue = tk.catalogue
         self.parts = tk.parts
 
     def __repr__(self) -> str:
         return f"<SyncTollkeeper {self.parts}>"
+
+    @property
+    def tables(self) -> SyncTables:
+        """The host's own tables.
+
+        Raises:
+            ConfigurationError: no database is set for them.
+        """
+        return SyncTables(self._loop, self._tables)
 
     def authenticate_key(self, token: str | Secret) -> Principal:
         """Return who holds *token*."""
@@ -178,7 +153,7 @@ def open_tollkeeper_sync(
     Open it after a fork (once in each worker), never at import.
     """
     with start_blocking_portal() as portal:
-        loop = _Loop(portal)
+        loop = Loop(portal)
         try:
             with portal.wrap_async_context_manager(open_tollkeeper(settings, **lent)) as tk:
                 yield SyncTollkeeper(loop, tk)

@@ -32,7 +32,10 @@ RAN_AGAINST: Mapping[str, str] = {
     "offline": "in process",
     "openai": "HTTP server on loopback",
     "pocketsphinx": "a process of its own",
+    "postgres": "PostgreSQL on loopback",
+    "redis": "Redis on loopback, one server and a cluster of three",
     "sqlite": "one file",
+    "supabase": "PostgREST-like server over PostgreSQL, on loopback",
     "system": "in process",
 }
 """What each provider's tests talk to, by the name of its folder."""

@@ -17,6 +17,10 @@ from tollkeeper.ports.health import HealthCheck
 if TYPE_CHECKING:
     from tollkeeper.infra.settings import Settings
 
+PORTS = (
+    *("store", "cache", "rate_limiter", "lock", "event_log", "broadcast"),
+    *("telemetry", "schema_validator"),
+)
 PATIENCE = 20.0
 """Seconds that a part has to answer; a little more than adapters give their own checks."""
 Status = Literal["reachable", "in process", "failed"]
@@ -49,9 +53,9 @@ def parts_of(settings: "Settings") -> Iterator[Part]:
     from tollkeeper.infra.registry import make_adapter
 
     container = make_container(settings)
-    for port in ("store", "cache", "rate_limiter", "telemetry", "schema_validator"):
+    for port in PORTS:
         yield Part(port, getattr(settings, port), getattr(container, port))
-    for port in ("secret_source", "token_counter"):
+    for port in ("tables", "secret_source", "token_counter"):
         if getattr(settings, port) is not None:
             yield Part(port, getattr(settings, port), getattr(container, port))
     # Each provider by itself: the container makes all those of a port together.

@@ -29,11 +29,12 @@ from tollkeeper.infra.cli.suite_run import Event, Result, Wanted, require_kit, r
 
 PARTS_OF_A_STORE = (
     *("ledger", "key_store", "usage_log", "plan_store", "audit_log"),
-    "attempt_log",
+    *("attempt_log", "outbox"),
 )
 PORTS = (
     *("store", *PARTS_OF_A_STORE),
-    *("rate_limiter", "cache", "telemetry", "chat_model", "embedder", "transcriber"),
+    *("rate_limiter", "cache", "lock", "event_log", "broadcast"),
+    *("telemetry", "chat_model", "embedder", "transcriber"),
     *("token_counter", "schema_validator"),
 )
 _WITH_MODELS = ("chat_model", "embedder", "transcriber", "token_counter")
@@ -49,12 +50,19 @@ _WRITES = dict.fromkeys(
 ) | {
     "rate_limiter": "what is counted there is in buckets named contract-…",
     "cache": "what is kept there is under keys named contract-…",
+    "lock": "what is locked there are locks named contract-…",
+    "event_log": "what is appended there is in logs named contract-…",
+    "broadcast": "what is told there is on topics named contract-…",
     "telemetry": "the spans that it is sent are the suites' own",
     "chat_model": "it is sent some sixty small calls, which its provider may bill",
     "embedder": "it is sent some sixty small calls, which its provider may bill",
     "transcriber": "it is sent some twenty short recordings, which its provider may bill",
     "token_counter": "nothing is written, and nothing leaves this process",
     "schema_validator": "nothing is written, and nothing leaves this process",
+}
+_NEVER_LIVE = {
+    "secret_source": "a secret source cannot be verified live, since its suite puts secrets there",
+    "tables": "tables cannot be verified live, since their suite needs some that it may empty",
 }
 _LONGEST_NAME = 90
 _STYLES = {"passed": "green", "failed": "red", "skipped": "yellow"}
@@ -68,11 +76,10 @@ def _wanted(port: str, url: str, model: str | None, provider: str | None) -> Wan
     """
     from tollkeeper.infra.registry import fault_of, scheme_of
 
-    if port == "secret_source":
+    if port in _NEVER_LIVE:
         raise InvalidRequest(
-            "a secret source cannot be verified live, since its suite puts secrets there: run "
-            "tollkeeper.contracts.secret_source in your own tests; `tollkeeper doctor` checks the "
-            "one that is configured"
+            f"{_NEVER_LIVE[port]}: run tollkeeper.contracts.{port} in your own tests; `tollkeeper "
+            "doctor` checks what is configured"
         )
     if port not in PORTS:
         raise InvalidRequest(f"no port is called {port}; there are {', '.join(PORTS)}")
@@ -147,8 +154,8 @@ def verify(
 
     To be run before an environment is given another adapter. The suites are safe on a live
     store: they write under accounts named contract-…, at times in the year 2001, and nothing
-    else. On a chat model or an embedder they make some sixty small calls. A secret source is not
-    verified live. Exits with 1 if a test fails.
+    else. On a chat model or an embedder they make some sixty small calls. A secret source and
+    tables are not verified live. Exits with 1 if a test fails.
     """
     require_kit()
     wanted = _wanted(

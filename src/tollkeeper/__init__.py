@@ -10,11 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tollkeeper.application.held_lock import HeldLock
     from tollkeeper.application.key_pools import PoolKey
+    from tollkeeper.application.outbox_messages import Delivered
     from tollkeeper.application.run_tools import RunEnd, ToolFunction, ToolRun
     from tollkeeper.application.stream_completion import CompletionStream
     from tollkeeper.domain.api_keys import IssuedKey
     from tollkeeper.domain.attempts import Attempt, Billed, Outcome, Settlement
+    from tollkeeper.domain.broadcasts import BroadcastGap, BroadcastMessage
     from tollkeeper.domain.catalogue import Capability, Catalogue, ModelCard
     from tollkeeper.domain.completions import (
         Completion,
@@ -43,7 +46,17 @@ if TYPE_CHECKING:
         Unauthenticated,
         Unsupported,
     )
+    from tollkeeper.domain.event_logs import (
+        EventsLost,
+        LogEnded,
+        LoggedEvent,
+        LogLimits,
+        SlowSubscriber,
+    )
+    from tollkeeper.domain.filters import Everything, col
+    from tollkeeper.domain.health import Health, PartHealth
     from tollkeeper.domain.ledger import Balance, Entry
+    from tollkeeper.domain.locks import LeaseLost, LockTaken
     from tollkeeper.domain.messages import (
         AudioPart,
         FilePart,
@@ -60,12 +73,16 @@ if TYPE_CHECKING:
     )
     from tollkeeper.domain.meters import Meter, Provenance
     from tollkeeper.domain.money import Money
+    from tollkeeper.domain.outbox import Delivery, DeliveryState
     from tollkeeper.domain.plans import Plan
     from tollkeeper.domain.principals import Principal
     from tollkeeper.domain.prompt_cache import PromptCache
+    from tollkeeper.domain.queries import Order, Page
     from tollkeeper.domain.quirks import Quirks
     from tollkeeper.domain.rate_limits import RateLimit
     from tollkeeper.domain.secret import Secret
+    from tollkeeper.domain.table_values import Kind
+    from tollkeeper.domain.tables import Column, Function, Reference, Table
     from tollkeeper.domain.tools import JsonSchema, Tool
     from tollkeeper.domain.transcripts import Transcript
     from tollkeeper.domain.usage import UsageReport
@@ -75,12 +92,31 @@ if TYPE_CHECKING:
     from tollkeeper.infra.sync_facade import SyncTollkeeper, open_tollkeeper_sync
 
 _HOMES = {
+    "application.held_lock": ("HeldLock",),
     "application.key_pools": ("PoolKey",),
-    "application.run_tools": ("RunEnd", "ToolFunction", "ToolRun"),
+    "application.outbox_messages": ("Delivered",),
+    "application.run_tools": (
+        "RunEnd",
+        "ToolFunction",
+        "ToolRun",
+    ),
     "application.stream_completion": ("CompletionStream",),
     "domain.api_keys": ("IssuedKey",),
-    "domain.attempts": ("Attempt", "Billed", "Outcome", "Settlement"),
-    "domain.catalogue": ("Capability", "Catalogue", "ModelCard"),
+    "domain.attempts": (
+        "Attempt",
+        "Billed",
+        "Outcome",
+        "Settlement",
+    ),
+    "domain.broadcasts": (
+        "BroadcastGap",
+        "BroadcastMessage",
+    ),
+    "domain.catalogue": (
+        "Capability",
+        "Catalogue",
+        "ModelCard",
+    ),
     "domain.completions": (
         "Completion",
         "Delta",
@@ -108,7 +144,29 @@ _HOMES = {
         "Unauthenticated",
         "Unsupported",
     ),
-    "domain.ledger": ("Balance", "Entry"),
+    "domain.event_logs": (
+        "EventsLost",
+        "LogEnded",
+        "LogLimits",
+        "LoggedEvent",
+        "SlowSubscriber",
+    ),
+    "domain.filters": (
+        "Everything",
+        "col",
+    ),
+    "domain.health": (
+        "Health",
+        "PartHealth",
+    ),
+    "domain.ledger": (
+        "Balance",
+        "Entry",
+    ),
+    "domain.locks": (
+        "LeaseLost",
+        "LockTaken",
+    ),
     "domain.messages": (
         "AudioPart",
         "FilePart",
@@ -123,21 +181,45 @@ _HOMES = {
         "tool_result",
         "user",
     ),
-    "domain.meters": ("Meter", "Provenance"),
+    "domain.meters": (
+        "Meter",
+        "Provenance",
+    ),
     "domain.money": ("Money",),
+    "domain.outbox": (
+        "Delivery",
+        "DeliveryState",
+    ),
     "domain.plans": ("Plan",),
     "domain.principals": ("Principal",),
     "domain.prompt_cache": ("PromptCache",),
+    "domain.queries": (
+        "Order",
+        "Page",
+    ),
     "domain.quirks": ("Quirks",),
     "domain.rate_limits": ("RateLimit",),
     "domain.secret": ("Secret",),
-    "domain.tools": ("JsonSchema", "Tool"),
+    "domain.table_values": ("Kind",),
+    "domain.tables": (
+        "Column",
+        "Function",
+        "Reference",
+        "Table",
+    ),
+    "domain.tools": (
+        "JsonSchema",
+        "Tool",
+    ),
     "domain.transcripts": ("Transcript",),
     "domain.usage": ("UsageReport",),
     "infra.bootstrap": ("open_tollkeeper",),
     "infra.facade": ("Tollkeeper",),
     "infra.settings": ("Settings",),
-    "infra.sync_facade": ("SyncTollkeeper", "open_tollkeeper_sync"),
+    "infra.sync_facade": (
+        "SyncTollkeeper",
+        "open_tollkeeper_sync",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -146,31 +228,51 @@ __all__ = [
     "AudioPart",
     "Balance",
     "Billed",
+    "BroadcastGap",
+    "BroadcastMessage",
     "Capability",
     "Catalogue",
+    "Column",
     "Completion",
     "CompletionStream",
     "ConfigurationError",
     "Conflict",
     "Credential",
+    "Delivered",
+    "Delivery",
+    "DeliveryState",
     "Delta",
     "DomainError",
     "Embeddings",
     "Entry",
+    "EventsLost",
+    "Everything",
     "FilePart",
     "FinishReason",
+    "Function",
+    "Health",
+    "HeldLock",
     "IdempotencyConflict",
     "ImagePart",
     "InsufficientCredit",
     "InvalidRequest",
     "IssuedKey",
     "JsonSchema",
+    "Kind",
+    "LeaseLost",
+    "LockTaken",
+    "LogEnded",
+    "LogLimits",
+    "LoggedEvent",
     "Message",
     "Meter",
     "ModelCard",
     "Money",
     "NotFound",
+    "Order",
     "Outcome",
+    "Page",
+    "PartHealth",
     "PermissionDenied",
     "Plan",
     "PoolKey",
@@ -184,12 +286,15 @@ __all__ = [
     "RateLimited",
     "ReasoningPart",
     "Receipt",
+    "Reference",
     "Role",
     "RunEnd",
     "Secret",
     "Settings",
     "Settlement",
+    "SlowSubscriber",
     "SyncTollkeeper",
+    "Table",
     "TextPart",
     "TokenLogprob",
     "TokenUsage",
@@ -205,6 +310,7 @@ __all__ = [
     "Unsupported",
     "UsageReport",
     "assistant",
+    "col",
     "open_tollkeeper",
     "open_tollkeeper_sync",
     "system",

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
-from tollkeeper import Money, Principal, Settings, Tollkeeper, open_tollkeeper
+from tollkeeper import Money, Principal, Secret, Settings, Tollkeeper, open_tollkeeper
 
 EVERYTHING = frozenset({"chat:complete", "audio:transcribe", "embeddings:create"})
 PRICES = """
@@ -49,6 +49,10 @@ audio_milliseconds = "0.01 per 1000"
 """
 
 
+PEPPER = Secret("0123456789abcdef" * 4)
+"""One for all: processes that share a store need the same."""
+
+
 @frozen
 class World:
     """A facade, an account with credit, and who calls for it."""
@@ -74,7 +78,7 @@ def settings_in(folder: Path, *, store: str = "memory://", **more: object) -> Se
     """Make settings with the prices of these tests."""
     prices = folder / "prices.toml"
     prices.write_text(PRICES)
-    more = {"transcribers": {}, "embedders": {}, **more}
+    more = {"transcribers": {}, "embedders": {}, "key_pepper": PEPPER, **more}
     return Settings(environment="test", store=store, price_book=str(prices), **more)  # type: ignore[arg-type]
 
 

@@ -21,8 +21,10 @@ from tollkeeper.infra.lazy import Lazy
 from tollkeeper.infra.registry import make_adapter
 from tollkeeper.ports.attempt_log import AttemptLog
 from tollkeeper.ports.audit_log import AuditLog
+from tollkeeper.ports.broadcast import Broadcast
 from tollkeeper.ports.key_store import KeyStore
 from tollkeeper.ports.ledger import Ledger
+from tollkeeper.ports.outbox import Outbox
 from tollkeeper.ports.plan_store import PlanStore
 from tollkeeper.ports.store import Store
 from tollkeeper.ports.usage_log import UsageLog
@@ -110,6 +112,8 @@ def make(verified: Run, clock: WatchedClock) -> Callable[[], Any]:
         "store": {},
         "cache": {"clock": clock},
         "rate_limiter": {"clock": clock},
+        "lock": {"clock": clock},
+        "event_log": {"clock": clock},
         "telemetry": {"clock": clock, "identifiers": identifiers},
         "chat_model": {"api_key": verified.api_key, "provider": verified.provider},
         "embedder": {"api_key": verified.api_key, "provider": verified.provider},
@@ -144,7 +148,24 @@ class _AnotherEmbedder:
             yield made
 
 
-_INSTEAD: dict[str, type] = {"chat_model": _AnotherChatModel, "embedder": _AnotherEmbedder}
+class _Elsewhere:
+    @pytest.fixture
+    async def elsewhere(
+        self, verified: Run, adapter: Broadcast, make: Callable[[], Any]
+    ) -> AsyncIterator[Broadcast]:
+        """Open a second adapter; memory is shared by nobody but who has the same object."""
+        if verified.url == "memory://":
+            yield adapter
+        else:
+            async with _opened(make) as made:
+                yield made
+
+
+_INSTEAD: dict[str, type] = {
+    "broadcast": _Elsewhere,
+    "chat_model": _AnotherChatModel,
+    "embedder": _AnotherEmbedder,
+}
 
 
 @pytest.fixture
@@ -197,6 +218,12 @@ def attempt_log(store: Store) -> AttemptLog:
 
 
 @pytest.fixture
+def outbox(store: Store) -> Outbox:
+    """A part of the store."""
+    return store.outbox
+
+
+@pytest.fixture
 def model(verified: Run) -> str:
     """Name the model to call."""
     return verified.model
@@ -232,3 +259,6 @@ embedder = _adapter_itself("embedder")
 transcriber = _adapter_itself("transcriber")
 token_counter = _opened_elsewhere("token_counter")
 schema_validator = _opened_elsewhere("schema_validator")
+lock = _adapter_itself("lock")
+event_log = _adapter_itself("event_log")
+broadcast = _adapter_itself("broadcast")

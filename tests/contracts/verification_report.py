@@ -7,7 +7,10 @@ import pytest
 
 from tollkeeper.domain.secret import Secret
 
-OF_THE_STORE = ("ledger", "key_store", "usage_log", "plan_store", "audit_log", "attempt_log")
+OF_THE_STORE = (
+    *("ledger", "key_store", "usage_log", "plan_store", "audit_log", "attempt_log"),
+    "outbox",
+)
 
 
 class Run:

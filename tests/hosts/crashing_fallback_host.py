@@ -36,10 +36,10 @@ def models() -> dict[str, MemoryChatModel]:
     }
 
 
-async def main(folder: Path, stream: bool) -> None:
+async def main(folder: Path, stream: bool, store: str) -> None:
     async with open_world(
         folder,
-        store=f"sqlite:///{folder}/ledger.db",
+        store=store,
         credit="100.00",
         options=OPTIONS,
         chat_models=models(),
@@ -56,4 +56,5 @@ async def main(folder: Path, stream: bool) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2] == "stream"))
+    folder, mode, store = sys.argv[1:]
+    asyncio.run(main(Path(folder), mode == "stream", store))

@@ -14,8 +14,8 @@ from tollkeeper import user
 CALLS = 500
 
 
-async def main(folder: Path, stream: bool) -> None:
-    async with open_world(folder, store=f"sqlite:///{folder}/ledger.db", credit="100.00") as world:
+async def main(folder: Path, stream: bool, store: str) -> None:
+    async with open_world(folder, store=store, credit="100.00") as world:
 
         async def call(number: int) -> None:
             # The offline model waits a little with each word, so that calls are in every stage.
@@ -33,4 +33,5 @@ async def main(folder: Path, stream: bool) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2] == "stream"))
+    folder, mode, store = sys.argv[1:]
+    asyncio.run(main(Path(folder), mode == "stream", store))

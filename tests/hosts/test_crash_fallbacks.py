@@ -33,13 +33,12 @@ async def _attempts(world: World) -> dict[str, list[Attempt]]:
 async def test_each_charge_stands_with_the_attempts_it_was_made_for(
     tmp_path: Path, mode: str, after: int
 ) -> None:
-    acknowledged = run_and_kill(tmp_path, mode, after, host=HOST)
+    store = f"sqlite:///{tmp_path}/ledger.db"
+    acknowledged = run_and_kill(tmp_path, mode, after, store, host=HOST)
     assert after <= len(acknowledged) < CALLS
 
     clock = MemoryClock(SystemClock().now() + timedelta(hours=1))
-    async with open_world(
-        tmp_path, store=f"sqlite:///{tmp_path}/ledger.db", credit="100.00", clock=clock
-    ) as world:
+    async with open_world(tmp_path, store=store, credit="100.00", clock=clock) as world:
         entries = await world.tk.list_entries(account="acme", limit=1000)
         captures = {each.hold_id: each for each in entries if each.kind is EntryKind.CAPTURE}
         attempts = await _attempts(world)

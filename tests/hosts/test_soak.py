@@ -20,14 +20,14 @@ pytestmark = pytest.mark.soak
 
 @pytest.mark.anyio
 async def test_ten_crashes_in_a_row_lose_and_double_nothing(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/ledger.db"
     chance = random.Random(2026)
     acknowledged: list[str] = []
     for round_ in range(10):
         mode = "stream" if round_ % 2 else "whole"
-        acknowledged += run_and_kill(tmp_path, mode, chance.randrange(1, CALLS // 2))
+        acknowledged += run_and_kill(tmp_path, mode, chance.randrange(1, CALLS // 2), store)
 
     clock = MemoryClock(SystemClock().now() + timedelta(hours=1))
-    store = f"sqlite:///{tmp_path}/ledger.db"
     async with open_world(tmp_path, store=store, credit="100.00", clock=clock) as world:
         captured: list[str | None] = []
         total = after = 0

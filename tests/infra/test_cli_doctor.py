@@ -72,6 +72,7 @@ def test_embedded_default_is_well(cli: Cli) -> None:
     parts = {part["part"]: part for part in document["parts"]}
     assert set(parts) == {
         *("store", "cache", "rate_limiter", "telemetry", "schema_validator"),
+        *("broadcast", "event_log", "lock"),
         *("chat_model offline", "embedder offline", "transcriber pocketsphinx"),
         *("price book", "catalogue", "key pepper"),
     }

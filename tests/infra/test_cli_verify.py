@@ -140,6 +140,9 @@ def test_live_store_is_left_as_it_was_but_for_the_contract_s_accounts(cli: Cli) 
         ("ledger", "memory://"),
         ("cache", "memory://"),
         ("rate_limiter", "memory://"),
+        ("lock", "memory://"),
+        ("event_log", "memory://"),
+        ("broadcast", "memory://"),
         ("telemetry", "jsonl:///{folder}/spans.jsonl"),
         ("attempt_log", "memory://"),
         ("chat_model", "offline://"),
@@ -224,6 +227,7 @@ def test_adapter_that_ends_the_process_proves_nothing(cli: Cli, site: str) -> No
         (("cache", "sqlite:///x.db"), "no adapter is called sqlite"),
         (("store", "memory://more"), "memory://"),
         (("secret_source", "env://"), "cannot be verified live"),
+        (("tables", "memory://"), "cannot be verified live"),
         (("embedder", "openai+http://127.0.0.1:9/v1"), "--model"),
     ],
 )

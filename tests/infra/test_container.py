@@ -16,9 +16,12 @@ from tollkeeper.infra.lazy import Lazy
 from tollkeeper.infra.registry import BUILT_IN
 from tollkeeper.infra.settings import Settings
 
-SELECTED = ("store", "cache", "rate_limiter", "telemetry", "schema_validator")
+SELECTED = (
+    *("store", "cache", "rate_limiter", "lock", "event_log", "broadcast"),
+    *("telemetry", "schema_validator"),
+)
 BY_PROVIDER = ("chat_model", "embedder", "transcriber")
-OPTIONAL = ("secret_source", "token_counter")
+OPTIONAL = ("tables", "secret_source", "token_counter")
 EVERY_PROVIDER: list[Any] = [*providers.traverse(*Container.providers.values())]
 IN_MEMORY = Settings(store="memory://", transcribers={})
 
@@ -71,6 +74,13 @@ def test_a_port_that_may_be_left_out_is_made_when_it_is_named() -> None:
     assert type(named.secret_source()).__name__ == "EnvironmentSecretSource"
     assert type(named.token_counter()).__name__ == "BpeOpenaiTokenCounter"
     assert named.secret_source() is named.secret_source()
+
+
+def test_tables_without_a_database_say_how_to_name_one() -> None:
+    with pytest.raises(ConfigurationError, match="TOLLKEEPER_TABLES"):
+        make_facade(make_container(IN_MEMORY)).tables.select  # noqa: B018
+    named = make_container(evolve(IN_MEMORY, tables="memory://"))
+    assert make_facade(named).tables is named.tables()
 
 
 def test_one_container_has_one_of_each_and_two_share_nothing() -> None:

@@ -21,7 +21,7 @@ DOCS = ROOT / "docs"
 PYTHON = [block for page in PAGES for block in blocks(page, "python")]
 PAGES_WITH_A_FACADE = (
     *("README.md", "docs/money.md", "docs/errors.md", "docs/transcription.md"),
-    *("docs/completions.md", "docs/models.md", "docs/resilience.md"),
+    *("docs/completions.md", "docs/models.md", "docs/resilience.md", "docs/events.md"),
 )
 """Their examples run where ``tk`` is open, unless they open it themselves."""
 TOML = [block for page in PAGES for block in blocks(page, "toml")]

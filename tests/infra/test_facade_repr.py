@@ -12,7 +12,8 @@ from tollkeeper.infra.sync_facade import open_tollkeeper_sync
 PEPPER = Secret("1f6fb2b8e6a94a5d9a38c70d2e4b51f00c9d77aa")
 IN_MEMORY = Settings(environment="staging", store="memory://", transcribers={}, key_pepper=PEPPER)
 SAID = (
-    "staging store=memory cache=memory rate_limiter=memory telemetry=null "
+    "staging store=memory cache=memory rate_limiter=memory lock=memory event_log=memory "
+    "broadcast=memory telemetry=null "
     "schema_validator=jsonschema chat_models=offline:offline embedders=offline:offline "
     "transcribers="
 )

@@ -62,7 +62,10 @@ def test_what_is_no_url_is_said_to_be_none(url: object) -> None:
 
 def test_an_unknown_scheme_is_said_without_the_rest_of_the_url() -> None:
     fault = fault_of("store", "mysql://admin:hunter2@host/db")
-    assert fault == "store: no adapter is called mysql; there are memory, sqlite"
+    assert fault == (
+        "store: no adapter is called mysql; there are memory, postgres, postgresql, sqlite, "
+        "supabase+http, supabase+https"
+    )
     with pytest.raises(ConfigurationError, match="no adapter is called mysql") as refused:
         make_adapter("store", "mysql://admin:hunter2@host/db")
     assert "hunter2" not in str(refused.value)
@@ -195,7 +198,8 @@ def test_an_adapter_of_somebody_else_is_selected_by_its_url_and_used(tmp_path: P
     assert run.stdout.splitlines() == [
         "Hello grey parrot://cage cracker 0.01 USD",
         "[('noted://here', 'SystemClock'), 'opened', 'closed']",
-        "store: no adapter is called mysql; there are gone, memory, sqlite",
+        "store: no adapter is called mysql; there are gone, memory, postgres, postgresql, sqlite, "
+        "supabase+http, supabase+https",
         "None",
         "adapter_broken cache: the adapter that is installed for gone:// cannot be imported; "
         "reinstall its package",
