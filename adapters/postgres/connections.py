@@ -1,6 +1,7 @@
 """Connections to one PostgreSQL database: a bounded pool, and a deadline for each operation."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -9,12 +10,15 @@ import asyncpg
 
 from tollkeeper.adapters.postgres.addresses import Address, address_of
 from tollkeeper.adapters.postgres.failures import closed
+from tollkeeper.adapters.postgres.free_connections import FreeConnections
 from tollkeeper.adapters.postgres.pool import OpenPool, Step
 from tollkeeper.domain.errors import ConfigurationError, TollkeeperError
 
 T = TypeVar("T")
 _IDLE = 300.0
 """After how many seconds an unused connection is closed."""
+_LIFE = 3600.0
+"""After how many seconds any connection is, once it is free."""
 _CLOSING = 5.0
 
 
@@ -51,22 +55,20 @@ class PostgresConnections:
     @property
     def size(self) -> int:
         """How many connections there are."""
-        return 0 if self._opened is None else self._opened.connections.get_size()
+        return 0 if self._opened is None else self._opened.connections.size
 
     @property
     def idle(self) -> int:
         """How many connections are there and not in use."""
-        return 0 if self._opened is None else self._opened.connections.get_idle_size()
+        return 0 if self._opened is None else self._opened.connections.idle
 
     async def __aenter__(self) -> Self:
         if self._opened is not None:
             raise ConfigurationError("store: it is open already; open it once, and share it")
         address = self._address
-        pool = asyncpg.create_pool(
+        connect = functools.partial(
+            asyncpg.connect,
             **_who_and_where(address),
-            min_size=0,
-            max_size=address.pool_size,
-            max_inactive_connection_lifetime=_IDLE,
             # A pooler refuses what it does not know, and a session is not ours alone there.
             statement_cache_size=0 if address.pooler else 1024,
             max_cached_statement_lifetime=0,
@@ -76,13 +78,10 @@ class PostgresConnections:
                 "application_name": "tollkeeper",
                 "statement_timeout": str(round(address.timeout * 1000)),
             },
-            # Statements leave nothing behind, so there is nothing to reset: asyncpg would ask
-            # the server to, each time.
-            reset=_leave_as_it_is,
         )
-        self._opened = OpenPool(
-            asyncio.get_running_loop(), await pool, address.pool_size, address.timeout
-        )
+        loop = asyncio.get_running_loop()
+        free = FreeConnections(connect, loop, idle_for=_IDLE, life=_LIFE)
+        self._opened = OpenPool(loop, free, address.pool_size, address.timeout)
         return self
 
     async def __aexit__(
@@ -96,10 +95,10 @@ class PostgresConnections:
             raise closed()
         try:
             async with asyncio.timeout(min(_CLOSING, self._address.timeout)):
-                await opened.connections.close()
+                await opened.close()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-            # The server does not even take a farewell.
-            opened.connections.terminate()
+            # The server does not even take a farewell, or somebody works for too long.
+            pass
 
     async def fetch(
         self, sql: str, *args: object, idempotent: bool = False
@@ -177,7 +176,3 @@ def _who_and_where(address: Address) -> dict[str, Any]:
         "ssl": address.tls(),
         "target_session_attrs": "any",
     }
-
-
-async def _leave_as_it_is(_: object) -> None:
-    pass

@@ -4,6 +4,7 @@ PostgreSQL's own texts quote values and name hosts, so none of them is shown, an
 the cause: a caller who logs the whole chain logs no money and no password.
 """
 
+import ssl
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -43,7 +44,10 @@ class PostgresFault(Exception):
 def closed() -> Unavailable:
     """Make the answer to a use before opening or after closing."""
     return Unavailable(
-        "the store is not open; use it inside `async with store:`", port=PORT, adapter=ADAPTER
+        "the store is not open; use it inside `async with store:`",
+        port=PORT,
+        adapter=ADAPTER,
+        code="not_open",
     )
 
 
@@ -53,6 +57,7 @@ def other_loop() -> Unavailable:
         "the store was opened in another event loop; open one in each loop that uses it",
         port=PORT,
         adapter=ADAPTER,
+        code="not_open",
     )
 
 
@@ -148,6 +153,10 @@ def _typed(error: BaseException, *, sent: bool) -> TollkeeperError | None:
         return InvalidRequest("a text or number cannot be stored: it is malformed or too large")
     if isinstance(error, asyncpg.InternalClientError) and not _is_being_ended(error):
         return _fault(CorruptResponse, "the database broke its own protocol", sent=sent)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _fault(Unavailable, _NOT_TRUSTED, sent=False)
+    if isinstance(error, ConnectionError) and str(error).endswith("rejected SSL upgrade"):
+        return _fault(Unavailable, _SPEAKS_NO_TLS, sent=False)
     if isinstance(error, (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)):
         # A connection that ends under a statement is an error of the client's, not the server's.
         return _fault(Unavailable, _OUT_OF_REACH, sent=sent)
@@ -163,6 +172,13 @@ def _is_being_ended(error: asyncpg.InternalClientError) -> bool:
 
 
 _OUT_OF_REACH = "the database cannot be reached, or broke the connection off"
+_NOT_TRUSTED = (
+    "the database's certificate is not to be trusted, or names another host; check the host of the "
+    "URL, and that sslrootcert names the certificate of who signed it"
+)
+_SPEAKS_NO_TLS = (
+    "the database speaks no TLS; set it up there, or, on a network of your own, use sslmode=disable"
+)
 _BUSY = "the database is too busy: other changes were in the way; try again"
 _FULL = "the database has no room left: connections, memory or disk; try again later"
 _REFUSED = (

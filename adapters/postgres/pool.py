@@ -19,6 +19,7 @@ from tollkeeper.adapters.postgres.failures import (
     too_late,
     translate,
 )
+from tollkeeper.adapters.postgres.free_connections import FreeConnections
 from tollkeeper.domain.circuit_breaker import BreakerPolicy, CircuitBreaker
 from tollkeeper.domain.errors import PortError, TollkeeperError
 
@@ -56,7 +57,7 @@ class OpenPool:
     """
 
     loop: asyncio.AbstractEventLoop
-    connections: "asyncpg.Pool[Any]"
+    connections: FreeConnections
     size: int
     timeout: float
     """How long an operation may take, in seconds, from the call to the answer."""
@@ -110,6 +111,22 @@ class OpenPool:
         self._breaker.succeeded()
         return answer
 
+    async def close(self) -> None:
+        """Wait for those who work, and close all connections; if that fails, close them at once.
+
+        Raises:
+            OSError, asyncpg.PostgresError, asyncpg.InterfaceError: the server failed meanwhile.
+        """
+        self.connections.end()
+        try:
+            # Whoever has them all is alone, for they are never given back.
+            for _ in range(self.size):
+                await self._free.acquire()
+            await self.connections.close()
+        except BaseException:
+            self.connections.terminate()
+            raise
+
     async def _tries(self, work: Work[T], step: Step, deadline: float, *, idempotent: bool) -> T:
         tries = 0
         while True:
@@ -128,22 +145,18 @@ class OpenPool:
             await asyncio.sleep(pause)
 
     async def _once(self, work: Work[T], step: Step) -> T:
-        # Cancelled in the middle of connecting, asyncpg takes the connection back.
-        proxy: Any = await self.connections.acquire()
+        connection = await self.connections.take()
         whole = False
         try:
-            answer = await work(proxy, step)
+            answer = await work(connection, step)
             whole = True
             return answer
         except Exception as error:
             # Where the server has answered, or nothing was sent, the connection is as good as new.
-            whole = not is_over(error) and not proxy.is_in_transaction()
+            whole = not is_over(error)
             raise
         finally:
-            if not whole:
-                proxy.terminate()
-            # Nothing is awaited in there but what is done at once.
-            await self.connections.release(proxy)
+            self.connections.give(connection, whole=whole)
 
     def _noted(self, error: BaseException, step: Step) -> BaseException:
         if is_trouble(error):
