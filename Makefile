@@ -12,7 +12,7 @@ test: $(VENV)/.installed-dev  ## every test, on real servers from wheels
 	@$(BIN)/python -m pytest -n auto -m "not soak"
 
 soak: $(VENV)/.installed-dev  ## the slow fault tests
-	@$(BIN)/python -m pytest -m soak
+	@$(BIN)/python -m pytest -n auto -m soak
 
 conformance: $(VENV)/.installed-dev  ## write docs/conformance.md from a run of the adapters' contracts
 	@$(BIN)/python -m pytest tests/adapters -m "not soak" --conformance docs/conformance.md

@@ -61,7 +61,8 @@ async def patiently_read(
                 until = loop.time() + outage.total_seconds()
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries)
             pause = random.uniform(0, longest)  # noqa: S311
-            if not error.retryable or loop.time() + pause >= until:
+            hopeless = not error.retryable or error.code == "not_open"
+            if hopeless or loop.time() + pause >= until:
                 raise
         await asyncio.sleep(pause)
 

@@ -15,11 +15,13 @@ from tollkeeper.application.held_lock import HeldLock
 from tollkeeper.application.locks import Locks
 from tollkeeper.application.outbox_messages import Delivered, OutboxMessages
 from tollkeeper.domain.broadcasts import BroadcastItem
+from tollkeeper.domain.errors import Unsupported
 from tollkeeper.domain.event_logs import LoggedEvent
 from tollkeeper.domain.outbox import Message
+from tollkeeper.domain.secret import Secret
 from tollkeeper.infra.blocking import Blocking, Loop
 from tollkeeper.ports.broadcast import BroadcastSubscription
-from tollkeeper.ports.tables import Tables
+from tollkeeper.ports.tables import Tables, UserTables
 
 T = TypeVar("T")
 
@@ -235,9 +237,21 @@ class SyncTables:
     """The host's own tables, blocking."""
 
     def __init__(self, loop: Loop, tables: Tables) -> None:
+        self._loop = loop
+        self._tables = tables
         self.select = Blocking(loop, tables.select)
         self.insert = Blocking(loop, tables.insert)
         self.upsert = Blocking(loop, tables.upsert)
         self.update = Blocking(loop, tables.update)
         self.delete = Blocking(loop, tables.delete)
         self.call = Blocking(loop, tables.call)
+
+    def as_user(self, token: Secret | str) -> "SyncTables":
+        """Return the tables as the user who signed in with *token* may see and change them.
+
+        Raises:
+            Unsupported: the database does not know the host's users by itself.
+        """
+        if not isinstance(self._tables, UserTables):
+            raise Unsupported("only tables on Supabase can be seen as one of its users sees them")
+        return SyncTables(self._loop, self._tables.as_user(token))

@@ -84,6 +84,7 @@ class RedisBroadcast:
         checked_backlog(backlog)
         if not self._open:
             raise not_open(_PORT)
+        self._connections.check_open()
         subscription = MailboxSubscription(backlog, connected=self._in_force)
         self._topics.setdefault(topic, []).append(subscription)
         try:

@@ -193,6 +193,14 @@ class RedisConnections:
         """How many connections of the general pool are in use, and how many are idle."""
         return self._opened().usage
 
+    def check_open(self) -> None:
+        """Check that the connections are open, in the running event loop.
+
+        Raises:
+            Unavailable: they are not (code ``not_open``).
+        """
+        self._opened()
+
     def _opened(self) -> Pool:
         if self._general is None or self._loop is not asyncio.get_running_loop():
             raise not_open(self._port)

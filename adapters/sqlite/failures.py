@@ -41,7 +41,10 @@ def is_taken(error: sqlite3.Error) -> bool:
 def closed() -> Unavailable:
     """Make the answer to a use before opening or after closing."""
     return Unavailable(
-        "the store is not open; use it inside `async with store:`", port=_PORT, adapter=_ADAPTER
+        "the store is not open; use it inside `async with store:`",
+        port=_PORT,
+        adapter=_ADAPTER,
+        code="not_open",
     )
 
 

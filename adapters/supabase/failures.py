@@ -116,7 +116,7 @@ def caused(typed: TollkeeperError, fault: SupabaseFault) -> TollkeeperError:
 def closed(port: str) -> Unavailable:
     """Make the answer to a use before opening or after closing."""
     text = "the connections to Supabase are not open; use them inside `async with`"
-    return _fault(Unavailable, text, port)
+    return Unavailable(text, port=port, adapter=ADAPTER, code="not_open")
 
 
 def other_loop(port: str) -> Unavailable:
@@ -125,7 +125,7 @@ def other_loop(port: str) -> Unavailable:
         "the connections to Supabase were opened in another event loop; open some in each loop "
         "that uses them"
     )
-    return _fault(Unavailable, text, port)
+    return Unavailable(text, port=port, adapter=ADAPTER, code="not_open")
 
 
 def exhausted(port: str) -> PoolExhausted:

@@ -32,7 +32,7 @@ async def state_of(connections: SupabaseConnections) -> State:
     try:
         rows = await connections.call("describe_schema", {}, effect=Effect.READS)
     except CredentialsRefused as error:
-        raise _refused_key(port=connections.port) from error.__cause__
+        raise refused_key(port=connections.port) from error.__cause__
     match rows:
         case [{"version": str() | None, "caller": str(), "server": str()}]:
             return _checked(rows[0], port=connections.port)
@@ -64,7 +64,8 @@ def _checked(row: Row, *, port: str) -> State:
     return State(version, row["server"].partition(" ")[0])
 
 
-def _refused_key(*, port: str) -> ConfigurationError:
+def refused_key(*, port: str) -> ConfigurationError:
+    """Make the error of a project that does not know the key, with the remedy."""
     return ConfigurationError(
         f"{port}: Supabase refuses the key; give the secret key (sb_secret_…) or the service_role "
         "key of this very project",

@@ -15,11 +15,19 @@ from tollkeeper.adapters.supabase.answers import Answer
 from tollkeeper.adapters.supabase.asking import Build, Effect
 from tollkeeper.adapters.supabase.connections import SupabaseCaller, SupabaseConnections
 from tollkeeper.adapters.supabase.failures import ADAPTER, corrupt, cut_short
+from tollkeeper.adapters.supabase.schema import refused_key
 from tollkeeper.adapters.supabase.tables_calls import arguments_of, columns_of_call, rows_of_call
 from tollkeeper.adapters.supabase.tables_failures import PORT, of_tables
 from tollkeeper.adapters.supabase.tables_query import columns_of, in_parts, of_query, of_where
 from tollkeeper.adapters.supabase.tables_values import in_json, read
-from tollkeeper.domain.errors import CorruptResponse, NotFound, TollkeeperError
+from tollkeeper.domain.errors import (
+    ConfigurationError,
+    CorruptResponse,
+    CredentialsRefused,
+    NotFound,
+    PortError,
+    TollkeeperError,
+)
 from tollkeeper.domain.filters import Filter
 from tollkeeper.domain.queries import Order, Page, Query, prepared, row_order
 from tollkeeper.domain.row_changes import (
@@ -208,6 +216,11 @@ class SupabaseTables(SupabaseUserTables):
 
     async def __aenter__(self) -> Self:
         await self._connections.__aenter__()
+        try:
+            await self._check_key()
+        except BaseException:
+            await self._connections.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(
@@ -217,6 +230,22 @@ class SupabaseTables(SupabaseUserTables):
         traceback: TracebackType | None,
     ) -> None:
         await self._connections.__aexit__(exc_type, exc, traceback)
+
+    async def _check_key(self) -> None:
+        """Ask once whether the project knows the key; one that is away is asked later.
+
+        Raises:
+            ConfigurationError: it does not (code ``key_refused``).
+        """
+        try:
+            await self.health()
+        except CredentialsRefused as error:
+            # With a code of the database's own the key is known, and what it may do is not all.
+            if not error.provider_code or error.provider_code.startswith("PGRST30"):
+                raise refused_key(port=PORT) from error.__cause__
+        except (PortError, ConfigurationError):
+            # The tables that are asked for later may be in another schema than this one.
+            return
 
     async def health(self) -> str:
         """Reach out once."""

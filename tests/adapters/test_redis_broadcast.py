@@ -168,6 +168,20 @@ async def test_a_broadcast_that_is_not_open_says_so() -> None:
             raise AssertionError
 
 
+@pytest.mark.anyio
+async def test_another_loop_than_the_one_that_opened_it_is_refused() -> None:
+    url = own_namespace(shared_server_url())
+    async with RedisBroadcast.from_url(url) as broadcast, broadcast.subscribe("topic"):
+
+        async def elsewhere() -> None:
+            async with broadcast.subscribe("topic"):
+                raise AssertionError
+
+        with pytest.raises(Unavailable) as refused:
+            await asyncio.to_thread(asyncio.run, elsewhere())
+        assert refused.value.code == "not_open"
+
+
 def test_malformed_urls_are_refused() -> None:
     with pytest.raises(ConfigurationError):
         RedisBroadcast.from_url("redis://host/x")

@@ -134,7 +134,7 @@ async def test_an_outage_is_an_error_and_no_answer() -> None:
 
 
 async def test_callers_cancelled_at_random_leave_the_pool_whole() -> None:
-    url = own_namespace(shared_server_url(), "pool_size=5")
+    url = own_namespace(shared_server_url(), "pool_size=5&timeout=30")
     async with RedisLock.from_url(url) as lock:
         asking = [asyncio.ensure_future(lock.acquire(f"lock-{n}", ttl=MINUTE)) for n in range(300)]
         for number, one in enumerate(asking):

@@ -91,7 +91,8 @@ async def test_a_master_that_steps_down_is_left_by_scripts_too() -> None:
         async with RedisRateLimiter.from_url(url) as one, RedisRateLimiter.from_url(url) as many:
             for limiter in (one, many):
                 assert (await limiter.take(ASKED)).allowed
-            sentinel.ask("SENTINEL FAILOVER mymaster")
+            # Refused for as long as the sentinel has not heard enough of the replica.
+            await asyncio.to_thread(sentinel.await_reply, "SENTINEL FAILOVER mymaster", "+OK")
             await asyncio.to_thread(replica.await_reply, "ROLE", "master")
             # As the sentinel does in the end, but that leaves the connections to it open.
             master.ask(f"REPLICAOF 127.0.0.1 {replica.port}")

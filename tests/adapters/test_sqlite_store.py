@@ -78,8 +78,9 @@ async def test_closed_store_says_so_and_opens_again(path: Path) -> None:
             lambda: store.ledger.entries(account="acme", currency="USD"),
             store.health,
         ):
-            with pytest.raises(Unavailable, match="not open"):
+            with pytest.raises(Unavailable, match="not open") as refused:
                 await use()
+            assert refused.value.code == "not_open"
         async with store:
             await grant(store, usd(1), str(count))
             assert await books(store) == (usd(count), usd(0))

@@ -85,8 +85,9 @@ async def test_another_loop_than_the_one_that_opened_it_is_refused(
     project: PostgrestServer,
 ) -> None:
     async with SupabaseStore.from_url(project.store_url()) as store:
-        with pytest.raises(Unavailable, match="another event loop"):
+        with pytest.raises(Unavailable, match="another event loop") as refused:
             await asyncio.to_thread(asyncio.run, store.plan_store.plans())
+        assert refused.value.code == "not_open"
         assert await store.plan_store.plans() == ()
 
 

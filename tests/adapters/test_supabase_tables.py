@@ -218,10 +218,14 @@ class TestTheWire(InAProject):
         self, tables: SupabaseTables, project: PostgrestServer
     ) -> None:
         assert (await tables.health()).startswith("Supabase; ")
-        wrong = project.store_url(key="sb_secret_wrong")
-        async with SupabaseTables.from_url(wrong) as other:
-            with pytest.raises(CredentialsRefused):
-                await other.health()
+
+    async def test_a_key_that_the_project_does_not_know_is_refused_at_the_start(
+        self, project: PostgrestServer
+    ) -> None:
+        with pytest.raises(ConfigurationError, match=r"^tables: .*secret key") as refused:
+            async with SupabaseTables.from_url(project.store_url(key="sb_secret_wrong")):
+                pytest.fail("it was taken")
+        assert refused.value.code == "key_refused"
 
     async def test_names_never_become_part_of_a_path(self, tables: SupabaseTables) -> None:
         for name in ("../auth/v1/admin", "notes?select=*", "rpc/contract_add", "a/b", "a%2fb"):

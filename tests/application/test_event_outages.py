@@ -141,3 +141,12 @@ async def test_a_fault_of_the_adapter_reaches_who_waits(log: Unsteady) -> None:
         with pytest.raises(ZeroDivisionError):
             await beyond_heartbeats(subscription)
     assert events.readers == 0
+
+
+async def test_a_log_that_is_not_open_is_not_waited_for() -> None:
+    store = Unsteady(SystemClock())
+    store.failure = Unavailable("shut", port="event_log", adapter="test", code="not_open")
+    async with EventLogs(store).subscribe("log") as events:
+        with pytest.raises(Unavailable, match="shut"):
+            await anext(events)
+    assert store.failed == 1

@@ -74,7 +74,8 @@ def test_the_blocking_facade_has_every_use_case(tmp_path: Path) -> None:
     model = KeyedModel("tokens", calls(("weather", "{}")), answer())
     lent = {"chat_models": {"tokens": model}, "embedders": {"tokens": MemoryEmbedder()}}
     principal = Principal("acme", EVERYTHING)
-    with open_tollkeeper_sync(settings_in(tmp_path), **lent) as tk:  # type: ignore[arg-type]
+    settings = settings_in(tmp_path, tables="memory://")
+    with open_tollkeeper_sync(settings, **lent) as tk:  # type: ignore[arg-type]
         for attribute in fields(Tollkeeper):
             assert hasattr(tk, attribute.name)
         tk.grant_credit(account="acme", amount=Money.of("1", "USD"), idempotency_key="g")

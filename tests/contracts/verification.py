@@ -7,6 +7,7 @@ as lines of JSON on the standard output that pytest was started with, and nothin
 import asyncio
 import json
 import os
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from tollkeeper.contracts.verification_report import OF_THE_STORE, RUN, Run, Teller
+from tollkeeper.domain.rate_limits import RateLimit, RateRequest
 from tollkeeper.infra.lazy import Lazy
 from tollkeeper.infra.registry import make_adapter
 from tollkeeper.ports.attempt_log import AttemptLog
@@ -26,12 +28,22 @@ from tollkeeper.ports.key_store import KeyStore
 from tollkeeper.ports.ledger import Ledger
 from tollkeeper.ports.outbox import Outbox
 from tollkeeper.ports.plan_store import PlanStore
+from tollkeeper.ports.rate_limiter import RateLimiter
 from tollkeeper.ports.store import Store
 from tollkeeper.ports.usage_log import UsageLog
 
 VARIABLE = "TOLLKEEPER_TEST_VERIFY"
 LONGEST_WAIT = timedelta(seconds=5)
 """How long a test may really wait for an adapter whose clock is not ours."""
+_EXACT_TIMES = {
+    "test_a_fresh_bucket_admits_its_limit_at_once_and_no_more",
+    "test_a_refusal_consumes_nothing",
+    "test_waiting_as_told_is_enough_and_needed",
+    "test_waiting_is_told_for_the_bucket_that_takes_longest",
+    "test_a_reset_is_when_the_whole_limit_is_back",
+    "test_a_reset_is_told_for_the_bucket_that_takes_longest",
+}
+"""What a rate limiter is asked to the microsecond, as if no time passed meanwhile."""
 
 
 def pytest_addoption(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -237,6 +249,18 @@ def _adapter_itself(port: str) -> Any:
     return itself
 
 
+@pytest.fixture
+async def rate_limiter(
+    adapter: RateLimiter, clock: WatchedClock, request: pytest.FixtureRequest
+) -> RateLimiter:
+    """Give the limiter; one with a clock of its own is not asked for exact times."""
+    if request.node.originalname in _EXACT_TIMES:
+        await adapter.take([RateRequest(uuid.uuid4().hex, RateLimit(1, timedelta(seconds=1)))])
+        if not clock.watched:
+            pytest.skip("it asks for exact times, and the adapter goes by a clock of its own")
+    return adapter
+
+
 def _opened_elsewhere(port: str) -> Any:
     """Open an adapter whose tests have no loop in the loop of another thread."""
 
@@ -252,7 +276,6 @@ def _opened_elsewhere(port: str) -> Any:
 
 
 cache = _adapter_itself("cache")
-rate_limiter = _adapter_itself("rate_limiter")
 telemetry = _adapter_itself("telemetry")
 chat_model = _adapter_itself("chat_model")
 embedder = _adapter_itself("embedder")

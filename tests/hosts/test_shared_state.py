@@ -9,11 +9,23 @@ import pytest
 
 from tests.application.world import EVERYTHING, settings_in
 from tests.servers.postgres import empty_database, migrated_database
+from tests.servers.postgrest import PostgrestServer
 from tests.servers.redis_server import free_port, redis_server
-from tollkeeper import Money, Plan, Principal, Settings, Tollkeeper, open_tollkeeper, user
+from tollkeeper import (
+    Kind,
+    Money,
+    Plan,
+    Principal,
+    Settings,
+    Table,
+    Tollkeeper,
+    open_tollkeeper,
+    user,
+)
 from tollkeeper.domain.errors import (
     ConfigurationError,
     InsufficientCredit,
+    PortError,
     RateLimited,
     Unauthenticated,
     Unavailable,
@@ -151,3 +163,36 @@ async def test_a_database_that_is_away_or_empty_is_an_error_at_the_start(
     with pytest.raises(ConfigurationError, match="tollkeeper migrate"):
         async with open_tollkeeper(settings_in(tmp_path, store=empty)):
             pass
+
+
+@pytest.mark.parametrize("tables", ["postgresql", "supabase"])
+async def test_a_host_starts_while_everything_but_its_store_is_away(
+    tmp_path: Path, tables: str
+) -> None:
+    where = f"127.0.0.1:{free_port()}"
+    urls = {
+        "cache": f"redis+cluster://{where}",
+        "rate_limiter": f"redis+sentinel://{where}/mymaster/0",
+        "lock": f"redis://{where}",
+        "event_log": f"redis://{where}",
+        "broadcast": f"redis://{where}",
+        "tables": f"postgresql://user@{where}/database",
+    }
+    if tables == "supabase":
+        urls["tables"] = PostgrestServer("").store_url(int(where.rpartition(":")[2]))
+    async with open_tollkeeper(settings_in(tmp_path, **urls)) as tk:
+        health = await tk.check_health()
+        assert health.ready
+        assert {part.part for part in health.failing} == {*urls}
+        assert all(part.says for part in health.failing)
+        await _grant(tk, "1.00")
+        assert await _ask(tk, "all the same")
+        with pytest.raises(PortError):
+            await tk.tables.select(Table("words", {"id": Kind.INTEGER}, key="id"))
+        with pytest.raises(PortError):
+            await tk.events.append("answer", b"one")
+        with pytest.raises(PortError):
+            await tk.broadcast.publish("profiles", b"user-7")
+        with pytest.raises(PortError):
+            async with tk.locks.hold("report"):
+                pytest.fail("nobody can tell who holds it")

@@ -1,5 +1,6 @@
 """What a blocking facade offers beside its use cases, on a real Redis that two of them share."""
 
+import asyncio
 import sqlite3
 import threading
 import time
@@ -10,16 +11,30 @@ from pathlib import Path
 import pytest
 
 from tests.application.world import settings_in
+from tests.servers.postgres import run_sql
+from tests.servers.postgrest import postgrest_server
+from tests.servers.postgrest_database import project_database
 from tests.servers.redis_server import RedisServer, redis_server
 from tollkeeper.domain.broadcasts import BroadcastMessage
-from tollkeeper.domain.errors import ConfigurationError, Conflict, InvalidRequest, PortError
-from tollkeeper.domain.filters import col
+from tollkeeper.domain.errors import (
+    ConfigurationError,
+    Conflict,
+    InvalidRequest,
+    PortError,
+    Unsupported,
+)
+from tollkeeper.domain.filters import Everything, col
 from tollkeeper.domain.locks import LeaseLost, LockTaken
 from tollkeeper.domain.table_values import Kind
 from tollkeeper.domain.tables import Table
 from tollkeeper.infra.sync_facade import SyncTollkeeper, open_tollkeeper_sync
 
 MINUTE = timedelta(minutes=1)
+NOTES_OF_USERS = """
+CREATE TABLE notes (id bigint PRIMARY KEY, owner text);
+ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON notes FOR ALL TO authenticated USING (owner = auth.uid());
+"""
 
 
 @pytest.fixture
@@ -162,8 +177,22 @@ def test_the_hosts_own_tables(tmp_path: Path) -> None:
         tk.tables.insert(words, [{"id": 1, "word": "toll"}, {"id": 2, "word": "keeper"}])
         tk.tables.update(words, {"word": "gate"}, where=col("id") == 1)
         assert [row["word"] for row in tk.tables.select(words).rows] == ["gate", "keeper"]
+        with pytest.raises(Unsupported):
+            tk.tables.as_user("a token")
     with open_tollkeeper_sync(settings_in(tmp_path)) as tk, pytest.raises(ConfigurationError):
         tk.tables.select(words)
+
+
+def test_the_hosts_own_tables_as_a_user_sees_them(tmp_path: Path) -> None:
+    notes = Table("notes", {"id": Kind.INTEGER, "owner": Kind.TEXT}, key="id")
+    with project_database(migrated=False) as database, postgrest_server(database) as project:
+        asyncio.run(run_sql(database, NOTES_OF_USERS))
+        with open_tollkeeper_sync(settings_in(tmp_path, tables=project.store_url())) as tk:
+            tk.tables.insert(notes, [{"id": 1, "owner": "ada"}, {"id": 2, "owner": "bob"}])
+            ada = tk.tables.as_user(project.keys.user("ada"))
+            assert [row["id"] for row in ada.select(notes).rows] == [1]
+            assert ada.delete(notes, where=Everything()) == 1
+            assert [row["id"] for row in tk.tables.select(notes).rows] == [2]
 
 
 def test_a_closed_facade_says_so(tmp_path: Path) -> None:

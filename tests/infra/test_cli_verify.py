@@ -8,6 +8,7 @@ import pytest
 from tests.infra.cli_runs import Cli, refused, without
 from tests.infra.test_cli_doctor import install
 from tests.servers.openai_server import OpenaiServer, openai_server
+from tests.servers.redis_server import redis_server
 
 FORGETFUL = '''
 import time
@@ -119,7 +120,7 @@ def test_store_keeps_the_contracts_of_all_its_parts(cli: Cli) -> None:
     assert document["passed"] == len(document["tests"]) > 150
     assert {test["suite"] for test in document["tests"]} == {
         *("TestLedger", "TestKeyStore", "TestUsageLog", "TestPlanStore", "TestAuditLog"),
-        *("TestAttemptLog", "TestStore"),
+        *("TestAttemptLog", "TestOutbox", "TestStore"),
     }
 
 
@@ -157,6 +158,19 @@ def test_each_other_port_can_be_verified(cli: Cli, port: str, url: str) -> None:
     document = ran.json()
     assert ran.code == 0, [t for t in document["tests"] if t["outcome"] != "passed"]
     assert document["passed"] == len(document["tests"]) > 10
+
+
+@pytest.mark.parametrize("port", ["cache", "rate_limiter", "lock"])
+def test_what_goes_by_a_clock_of_its_own_is_verified_as_far_as_that_goes(
+    cli: Cli, port: str
+) -> None:
+    with redis_server() as redis:
+        ran = cli.here("verify", port, redis.url, "--json")
+    document = ran.json()
+    outcomes = [test["outcome"] for test in document["tests"]]
+    assert ran.code == 0, [t for t in document["tests"] if t["outcome"] == "failed"]
+    assert outcomes.count("passed") >= 10
+    assert all("clock of its own" in t["reason"] for t in document["tests"] if t["reason"])
 
 
 def test_chat_model_of_a_server_is_verified_with_its_key(cli: Cli, server: OpenaiServer) -> None:

@@ -142,15 +142,15 @@ def test_every_error_is_on_its_page_with_its_code() -> None:
 
 
 def test_every_code_of_an_error_is_on_the_page() -> None:
-    written = {
-        code
-        for path in SOURCES
-        for code in re.findall(r'code="([a-z_]+)"', path.read_text("utf-8"))
-    }
+    pattern = r'(?:code=|default_code = |\.code = )"([a-z_]+)"'
+    written = {code for path in SOURCES for code in re.findall(pattern, path.read_text("utf-8"))}
+    for path in (ROOT / "infra" / "migrations").glob("*.sql"):
+        written |= set(re.findall(r"HINT = '([a-z_]+)'", path.read_text("utf-8")))
     listed = {code for row in table(ERRORS_PAGE, "codes") for code in ticked(row["codes"])}
     listed |= {ticked(row["code"])[0] for row in table(ERRORS_PAGE, "class")}
     assert written - listed == set()
     put_together = {"key_revoked", "key_expired", "max_tokens_over_plan", "max_tokens_over_model"}
+    put_together |= {"value_refused"}
     assert listed - written - {c.default_code for c in _classes().values()} == put_together
 
 
