@@ -9,10 +9,10 @@ demo: $(VENV)/.installed  ## the whole main job on the embedded default
 	@$(BIN)/tollkeeper demo
 
 test: $(VENV)/.installed-dev  ## every test, on real servers from wheels
-	@$(BIN)/python -m pytest -n auto -m "not soak"
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not soak"
 
 soak: $(VENV)/.installed-dev  ## the slow fault tests
-	@$(BIN)/python -m pytest -n auto -m soak
+	@$(BIN)/python -m pytest -n auto --dist worksteal --durations 15 -m soak
 
 conformance: $(VENV)/.installed-dev  ## write docs/conformance.md from a run of the adapters' contracts
 	@$(BIN)/python -m pytest tests/adapters -m "not soak" --conformance docs/conformance.md

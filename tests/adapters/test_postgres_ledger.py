@@ -1,7 +1,6 @@
 """The PostgreSQL ledger keeps the contract of a ledger, on a real server.
 
-Grouped and not, with sessions of its own and as behind a pooler in transaction mode, and with every
-change made by the functions for many.
+Grouped and not, and with every change made by the functions for many.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -21,10 +20,6 @@ __all__ = ["postgres_url"]
 
 class TestPostgresLedger(WithALedger, LedgerContract):
     pass
-
-
-class TestPostgresLedgerBehindAPooler(WithALedger, LedgerContract):
-    options = "pooler=transaction"
 
 
 class TestPostgresLedgerUngrouped(WithALedger, LedgerContract):

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from attrs import evolve
 
-from tests.adapters.postgres_databases import BehindAPooler, OnPostgres, postgres_url
+from tests.adapters.postgres_databases import OnPostgres, postgres_url
 from tollkeeper.adapters.postgres.connections import PostgresConnections
 from tollkeeper.adapters.postgres.outbox import PostgresOutbox, messages_json
 from tollkeeper.adapters.postgres.store import PostgresStore
@@ -26,12 +26,6 @@ ADD = "SELECT tollkeeper.add_messages($1)"
 
 
 class TestPostgresOutbox(OnPostgres, OutboxContract):
-    @pytest.fixture
-    def outbox(self, connections: PostgresConnections) -> PostgresOutbox:
-        return PostgresOutbox(connections)
-
-
-class TestPostgresOutboxBehindAPooler(BehindAPooler, OutboxContract):
     @pytest.fixture
     def outbox(self, connections: PostgresConnections) -> PostgresOutbox:
         return PostgresOutbox(connections)

@@ -5,17 +5,13 @@ import asyncio
 import pytest
 
 from tests.adapters.postgres_databases import postgres_url as postgres_url
-from tests.adapters.postgres_stores import InADatabase, InADatabaseBehindAPooler
+from tests.adapters.postgres_stores import InADatabase
 from tollkeeper.adapters.postgres.store import PostgresStore
 from tollkeeper.contracts.store import StoreContract
 from tollkeeper.domain.errors import Unavailable
 
 
 class TestPostgresStore(InADatabase, StoreContract):
-    pass
-
-
-class TestPostgresStoreBehindAPooler(InADatabaseBehindAPooler, StoreContract):
     pass
 
 

@@ -42,6 +42,13 @@ def within(*folders: str) -> list[Path]:
     return [path for path in MODULES if named(path).startswith(tuple(f"{f}/" for f in folders))]
 
 
+def by_folder(paths: list[Path]) -> pytest.MarkDecorator:
+    """Give a test the modules of one folder at a time."""
+    folders = sorted({path.parent for path in paths})
+    each = [[path for path in paths if path.parent == folder] for folder in folders]
+    return pytest.mark.parametrize("paths", each, ids=map(named, folders))
+
+
 def test_the_tree_is_really_looked_at() -> None:
     assert len(within(*LAYERS)) > 80
 
@@ -158,14 +165,15 @@ def test_a_planted_import_breaks_its_rule(copy: Path, rule: str, file: str, modu
     assert f"{rule} BROKEN" in output
 
 
-@pytest.mark.parametrize("path", MODULES, ids=named)
-def test_no_file_is_long_and_no_folder_is_imported_under_its_bare_name(path: Path) -> None:
-    assert len(path.read_text("utf-8").splitlines()) <= LONGEST_FILE
+@by_folder(MODULES)
+def test_no_file_is_long_and_no_folder_is_imported_under_its_bare_name(paths: list[Path]) -> None:
     # Under the bare name one class would get two identities.
     bare = {*LAYERS, "contracts"}
-    for name in imports(parsed(path)):
-        assert name.split(".")[0] not in bare
-        assert not name.startswith("tests.contracts")
+    for path in paths:
+        assert len(path.read_text("utf-8").splitlines()) <= LONGEST_FILE, path
+        for name in imports(parsed(path)):
+            assert name.split(".")[0] not in bare, path
+            assert not name.startswith("tests.contracts"), path
 
 
 STANDARD = sys.stdlib_module_names - {
@@ -211,17 +219,18 @@ def undocumented(node: ast.Module | ast.ClassDef, where: str) -> Iterator[str]:
 DOCUMENTED = within("domain", "ports", "application", "tests/contracts")
 
 
-@pytest.mark.parametrize("path", DOCUMENTED, ids=named)
-def test_every_public_name_has_a_docstring(path: Path) -> None:
-    assert [*undocumented(parsed(path), path.stem)] == []
+@by_folder(DOCUMENTED)
+def test_every_public_name_has_a_docstring(paths: list[Path]) -> None:
+    assert [name for path in paths for name in undocumented(parsed(path), path.stem)] == []
 
 
 NOT_OUR_WORDS = re.compile(r"(Service|Manager|Helper|Handler|Utils?)$|^(I|Base|Abstract)[A-Z]")
 
 
-@pytest.mark.parametrize("path", within(*LAYERS), ids=named)
-def test_classes_are_called_by_our_words(path: Path) -> None:
-    classes = [node.name for node in ast.walk(parsed(path)) if isinstance(node, ast.ClassDef)]
+@by_folder(within(*LAYERS))
+def test_classes_are_called_by_our_words(paths: list[Path]) -> None:
+    nodes = [node for path in paths for node in ast.walk(parsed(path))]
+    classes = [node.name for node in nodes if isinstance(node, ast.ClassDef)]
     assert [name for name in classes if NOT_OUR_WORDS.search(name)] == []
 
 
@@ -251,18 +260,20 @@ READ_THE_ENVIRONMENT = {
 }
 
 
-@pytest.mark.parametrize("path", within(*LAYERS), ids=named)
-def test_the_environment_is_read_where_it_is_said_alone(path: Path) -> None:
-    if named(path) in READ_THE_ENVIRONMENT or named(path).startswith("infra/cli/"):
-        return
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Attribute):
-            assert node.attr not in ("environ", "environb", "getenv", "putenv")
+@by_folder(within(*LAYERS))
+def test_the_environment_is_read_where_it_is_said_alone(paths: list[Path]) -> None:
+    for path in paths:
+        if named(path) in READ_THE_ENVIRONMENT or named(path).startswith("infra/cli/"):
+            continue
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in ("environ", "environb", "getenv", "putenv"), path
 
 
 SDKS = (
     "attr anyio dependency_injector aiohttp msgspec anthropic httpx2 litellm bpe_openai jsonschema "
-    "referencing sqlite3 typer rich pocketsphinx pytest"
+    "referencing sqlite3 asyncpg alembic sqlalchemy redis supabase postgrest httpx typer rich "
+    "pocketsphinx pytest"
 )
 
 
