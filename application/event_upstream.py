@@ -60,7 +60,7 @@ async def patiently_read(
             if until is None:
                 until = loop.time() + outage.total_seconds()
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries)
-            pause = random.uniform(0, longest)  # noqa: S311
+            pause = random.uniform(0, longest)  # noqa: S311 - it spreads callers, and guards nothing
             hopeless = not error.retryable or error.code == "not_open"
             if hopeless or loop.time() + pause >= until:
                 raise

@@ -128,7 +128,7 @@ class ValueLoads:
     async def _filled(self, asked: Loading, token: bytes) -> LoadedValue:
         """Load what nobody has, or wait for the process that does."""
         while not await self._locked(asked, token):
-            await asyncio.sleep(random.uniform(*_POLL))  # noqa: S311
+            await asyncio.sleep(random.uniform(*_POLL))  # noqa: S311 - it spreads callers, and guards nothing
             kept = await self._kept(asked.name)
             if kept is not None:
                 return kept

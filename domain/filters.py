@@ -111,6 +111,8 @@ class Col:
     """A column in a condition: ``col("age") >= 18``."""
 
     __slots__ = ("name",)
+    # Comparing gives a condition and not a bool, as the type of object would have it; so a column
+    # is no key of a dict either.
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, name: str) -> None:

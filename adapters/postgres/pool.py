@@ -136,7 +136,7 @@ class OpenPool:
                 found = translate(error, sent=step.sent)
             # Raised out here, the error does not drag the server's own, with its texts, along.
             tries += 1
-            pause = random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries))  # noqa: S311
+            pause = random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries))  # noqa: S311 - it spreads callers, and guards nothing
             doubtful = isinstance(found, PortError) and found.ambiguous
             again = is_passing(found) and (idempotent or not doubtful)
             if not again or tries > _RETRIES or self.loop.time() + pause >= deadline:

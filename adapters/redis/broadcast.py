@@ -123,7 +123,7 @@ class RedisBroadcast:
         """Hear everything, over one connection after another."""
         tries = 0
         # The processes spread over the nodes of a cluster.
-        turn = random.randrange(1 << 16)  # noqa: S311
+        turn = random.randrange(1 << 16)  # noqa: S311 - it spreads callers, and guards nothing
         while True:
             channel = Channel(self._connections.url, self._channel, turn=turn)
             try:
@@ -139,7 +139,7 @@ class RedisBroadcast:
                 self._lost(error)
             tries, turn = tries + 1, turn + 1
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries)
-            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311
+            await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - it spreads callers, and guards nothing
 
     def _connected(self) -> None:
         self._in_force = True

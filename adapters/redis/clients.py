@@ -97,6 +97,7 @@ def _sentinel(url: RedisUrl, settings: dict[str, Any], most: int) -> tuple[Clien
         tls = {"ssl": True, **_tls(url)}
         settings |= tls
         asking |= tls
+    # redis-py types this constructor not at all.
     sentinel: Any = Sentinel(list(url.nodes), sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
     client = sentinel.master_for(url.master, max_connections=most, **settings)
 

@@ -122,7 +122,7 @@ class RedisLock:
             left = until - loop.time()
             if lease is not None or left <= 0:
                 return lease
-            await asyncio.sleep(min(left, random.uniform(pause / 2, pause)))  # noqa: S311
+            await asyncio.sleep(min(left, random.uniform(pause / 2, pause)))  # noqa: S311 - it spreads callers, and guards nothing
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def renew(self, lease: Lease, *, ttl: timedelta | None = None) -> bool:

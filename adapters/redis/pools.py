@@ -119,7 +119,7 @@ class Pool:
                 patient = isinstance(error, MasterNotFoundError) or tries <= _RETRIES
                 again = is_passing(error) and (idempotent or never_done(error))
                 longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries)
-                pause = random.uniform(0, longest)  # noqa: S311
+                pause = random.uniform(0, longest)  # noqa: S311 - it spreads callers, and guards nothing
                 if not (patient and again) or loop.time() + pause >= deadline:
                     raise
                 self.look_again()

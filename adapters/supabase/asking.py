@@ -70,7 +70,7 @@ async def ask_patiently(
             doubtful = doubtful or (error.ambiguous and effect is not Effect.READS)
             error.ambiguous = doubtful
             again = error.retryable and not (effect is Effect.CHANGES and doubtful)
-            pause = random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries))  # noqa: S311
+            pause = random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries))  # noqa: S311 - it spreads callers, and guards nothing
             pause += (error.retry_after or timedelta(0)).total_seconds()
             if not again or tries >= _TRIES or loop.time() + pause >= deadline:
                 raise

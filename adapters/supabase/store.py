@@ -17,7 +17,7 @@ from tollkeeper.domain.errors import PortError
 
 
 class SupabaseStore:
-    """The six parts of a store in one schema of a project, over one pool of connections.
+    """The seven parts of a store in one schema of a project, over one pool of connections.
 
     ``tollkeeper migrate`` makes the schema, by the project's ``postgresql://`` URL; the store calls
     its functions. Any number of processes, and of stores in one process, may share a project, also

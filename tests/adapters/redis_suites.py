@@ -24,6 +24,7 @@ class CacheSuite(CacheContract):
 
     @pytest.fixture
     def url(self) -> str:
+        """Say where Redis is: each class that runs the suite does."""
         raise NotImplementedError
 
     @pytest.fixture
@@ -56,6 +57,7 @@ class RateLimiterSuite(RateLimiterContract):
 
     @pytest.fixture
     def url(self) -> str:
+        """Say where Redis is: each class that runs the suite does."""
         raise NotImplementedError
 
     @pytest.fixture
