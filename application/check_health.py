@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from attrs import field, frozen
 
-from tollkeeper.domain.errors import InvalidRequest, TollkeeperError
+from tollkeeper.domain.checks import checked_duration
+from tollkeeper.domain.errors import TollkeeperError
 from tollkeeper.domain.health import Health, PartHealth
 from tollkeeper.ports.clock import Clock
 from tollkeeper.ports.health import HealthCheck
@@ -33,10 +34,9 @@ class CheckHealth:
         """Return the health of each part; one that gives no answer within *timeout* fails.
 
         Raises:
-            InvalidRequest: *timeout* is not positive.
+            InvalidRequest: *timeout* is no duration of a millisecond or more.
         """
-        if timeout <= timedelta(0):
-            raise InvalidRequest("timeout must be positive")
+        checked_duration(timeout, field="timeout", shortest=timedelta(milliseconds=1))
         asked = (self._asked(name, part, timeout) for name, part in self.parts.items())
         return Health(tuple(await asyncio.gather(*asked)))
 

@@ -133,7 +133,14 @@ class OutboxMessages:
         limit: int = 100,
         after: str | None = None,
     ) -> tuple[Delivery, ...]:
-        """Return the messages in *state*, the oldest first; *after* is the last id of a page."""
+        """Return the messages in *state*, the oldest first; *after* is the last id of a page.
+
+        Raises:
+            InvalidRequest: *state* is none.
+            NotFound: *after* is no message of the account.
+        """
+        if state not in set(DeliveryState):
+            raise InvalidRequest(f"state is one of {', '.join(DeliveryState)}")
         return await self.outbox.messages(state=state, account=account, limit=limit, after=after)
 
     async def revive(self, message_id: str, *, account: str) -> Delivery:

@@ -146,4 +146,6 @@ async def test_what_is_malformed_is_refused(tmp_path: Path) -> None:
                 await outbox.deliver("mail", Handler(), **arguments)
         with pytest.raises(InvalidRequest):
             await outbox.deliver("tollkeeper.mail", Handler())
+        with pytest.raises(InvalidRequest, match="pending, done, dead"):
+            await outbox.messages(state="lost")  # type: ignore[arg-type]
         assert await outbox.messages(state=DeliveryState.PENDING) == ()

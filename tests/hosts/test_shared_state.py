@@ -25,6 +25,7 @@ from tollkeeper import (
 from tollkeeper.domain.errors import (
     ConfigurationError,
     InsufficientCredit,
+    InvalidRequest,
     PortError,
     RateLimited,
     Unauthenticated,
@@ -185,6 +186,9 @@ async def test_a_host_starts_while_everything_but_its_store_is_away(
         assert health.ready
         assert {part.part for part in health.failing} == {*urls}
         assert all(part.says for part in health.failing)
+        for wrong in (timedelta(0), 5):
+            with pytest.raises(InvalidRequest):
+                await tk.check_health(timeout=wrong)  # type: ignore[arg-type]
         await _grant(tk, "1.00")
         assert await _ask(tk, "all the same")
         with pytest.raises(PortError):
