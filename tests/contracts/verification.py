@@ -42,6 +42,7 @@ _EXACT_TIMES = {
     "test_waiting_is_told_for_the_bucket_that_takes_longest",
     "test_a_reset_is_when_the_whole_limit_is_back",
     "test_a_reset_is_told_for_the_bucket_that_takes_longest",
+    "test_it_agrees_with_an_exact_count",
 }
 """What a rate limiter is asked to the microsecond, as if no time passed meanwhile."""
 
