@@ -1,23 +1,22 @@
 """Who may make a call, before any money is set aside."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from attrs import frozen
 
+from tollkeeper.application.call_limits import CallLimits
 from tollkeeper.application.policy import Policy
-from tollkeeper.domain.errors import InvalidRequest, RateLimited
+from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.meters import Meter, Provenance
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.plans import Plan
 from tollkeeper.domain.price_book import PriceBook
 from tollkeeper.domain.prices import ModelPrices
 from tollkeeper.domain.principals import Principal
-from tollkeeper.domain.rate_limits import RateRequest
 from tollkeeper.domain.usage import UsageEvent, rate_usage
 from tollkeeper.ports.clock import Clock
 from tollkeeper.ports.plan_store import PlanStore
-from tollkeeper.ports.rate_limiter import RateLimiter
 
 
 def _checked_principal(principal: Principal) -> Principal:
@@ -28,7 +27,7 @@ def _checked_principal(principal: Principal) -> Principal:
 
 @frozen
 class Admission:
-    """A principal whose scope, plan and rate limit allow the call."""
+    """A principal whose scope, plan and limits allow the call."""
 
     principal: Principal
     operation: str
@@ -69,10 +68,10 @@ class Admission:
 
 @frozen
 class Admissions:
-    """Checks scope, plan, price and rate limit."""
+    """Checks scope, plan, price and limits."""
 
     plan_store: PlanStore
-    rate_limiter: RateLimiter
+    call_limits: CallLimits
     clock: Clock
     prices: PriceBook
     policy: Policy
@@ -114,13 +113,15 @@ class Admissions:
     async def admit(
         self, principal: Principal, *, operation: str, model: str, meters: Iterable[Meter]
     ) -> Admission:
-        """Check scope, plan, price and rate limit, in that order; a refusal consumes nothing.
+        """Check scope, plan, price and limits, in that order; a refusal consumes nothing.
 
         Raises:
             InvalidRequest: *principal* is no Principal.
             PermissionDenied: the scope is missing, or the plan does not include it.
             Unsupported: the model has no price, or none for one of *meters*.
-            RateLimited: the account's plan allows no further call yet.
+            RateLimited: the account's plan, or the key, allows no further call yet.
+            QuotaExceeded: the key's quota is used up.
+            PortError: what counts the calls is away; see :class:`CallLimits`.
         """
         self.permitted(principal, operation)
         plan = await self.plan_of(principal)
@@ -153,21 +154,11 @@ class Admissions:
         return Admission(principal, operation, model, plan, prices, never)
 
     async def count(self, admission: Admission) -> None:
-        """Count the call against the rate limit of the account's plan.
+        """Count the call against the account's plan, the key's own limits and the key's quota.
 
         Raises:
-            RateLimited: it allows no further call yet.
+            RateLimited: the plan, or the key, allows no further call yet.
+            QuotaExceeded: the key's quota is used up.
+            PortError: what counts the calls is away; see :class:`CallLimits`.
         """
-        plan = admission.plan
-        if plan.rate_limit is None:
-            return
-        # The braces keep an account on one node of a cluster, and spread the accounts.
-        bucket = f"account:{{{admission.principal.account}}}"
-        asked = RateRequest(bucket=bucket, limit=plan.rate_limit)
-        decision = await self.rate_limiter.take([asked])
-        if not decision.allowed:
-            seconds = max(1, -(-decision.retry_after // timedelta(seconds=1)))
-            raise RateLimited(
-                f"the plan {plan.name} allows {plan.rate_limit}; try again in {seconds} s",
-                retry_after=decision.retry_after,
-            )
+        await self.call_limits.count(admission.principal, admission.plan)

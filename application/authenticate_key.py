@@ -1,70 +1,158 @@
 """Find out who holds an API key."""
 
 from collections import OrderedDict
-from datetime import datetime, timedelta
+from datetime import datetime
+from hmac import compare_digest
 
-from attrs import field, frozen
+from attrs import define, field
 
+from tollkeeper.application.attempt_limits import AttemptLimits
 from tollkeeper.application.key_minting import KeyMint
-from tollkeeper.domain.errors import PortError
-from tollkeeper.domain.key_tokens import parse_token, refuse
+from tollkeeper.application.key_reads import KeyReads
+from tollkeeper.application.key_renewal import KeyRenewal
+from tollkeeper.application.key_uses import KeyUses
+from tollkeeper.application.known_keys import Known
+from tollkeeper.application.refusals import TAMPERED, Refusals
+from tollkeeper.domain.api_keys import ApiKey
+from tollkeeper.domain.errors import DomainError, Unauthenticated
+from tollkeeper.domain.key_tokens import kid_of, matches, refuse
 from tollkeeper.domain.principals import Principal
 from tollkeeper.domain.secret import Secret
 from tollkeeper.ports.clock import Clock
-from tollkeeper.ports.key_store import KeyStore
 
-_USE_NOTED_EVERY = timedelta(minutes=1)
-_MOST_USES_REMEMBERED = 10_000
+_ENDED_FOR = 3600.0
+_MOST_ENDED = 10_000
 
 
-@frozen
+@define(eq=False)
 class AuthenticateKey:
     """Turn the text of an API key into the principal it stands for.
 
-    Each call reads the key from the store: nothing is cached, so that a key revoked anywhere is
-    refused everywhere at once.
+    A key that was seen lately costs no I/O and never waits; see ``docs/api-keys.md`` for how soon
+    a change reaches every process.
     """
 
-    key_store: KeyStore
+    reads: KeyReads
     mint: KeyMint
     clock: Clock
-    _noted: "OrderedDict[str, datetime]" = field(
-        factory=OrderedDict, init=False, repr=False, eq=False
+    attempts: AttemptLimits
+    refusals: Refusals
+    uses: KeyUses
+    renewal: KeyRenewal
+    _ended: "OrderedDict[str, tuple[float, str]]" = field(
+        factory=OrderedDict, init=False, repr=False
     )
+    """Secrets whose time was seen to be over: a clock that is set back does not revive them."""
 
-    async def __call__(self, token: str | Secret) -> Principal:
-        """Return who holds *token*.
+    async def __call__(
+        self, token: str | Secret, *, client_address: str | None = None
+    ) -> Principal:
+        """Return who holds *token*; *client_address* is the IP address that the caller has.
 
         Raises:
             Unauthenticated: with one and the same text for a key that is malformed, unknown or
-                wrong; with its reason for one that is expired, revoked or rotated out.
+                wrong; with its reason for one that is expired, revoked, disabled or rotated out.
+            PermissionDenied: the key does not work from *client_address*.
+            RateLimited: too many keys that are not good came from there (code
+                ``too_many_attempts``); the store was not asked.
             PortError: the store cannot say; that is never "no such key".
         """
-        # A traceback may show the locals of this frame, so that none may hold the plain text.
-        if not isinstance(token, Secret):
-            token = Secret(token if isinstance(token, str) else "")
-        kid = parse_token(token.reveal(), prefix=self.mint.prefix).kid
-        key = await self.key_store.find(kid)
-        secret = key.secret(kid) if key is not None else None
-        proved = self.mint.proves(token.reveal(), secret)
-        if key is None or not proved:
+        # A traceback may show the locals of these frames: where one begins, no local holds the
+        # plain text any more.
+        text = token.reveal() if isinstance(token, Secret) else token
+        kid = kid_of(text, self.mint.prefix)
+        if kid is None:
+            token = text = ""
+            self.refusals.note("malformed")
             raise refuse()
-        now = self.clock.now()
-        principal = key.admit(kid, at=now)
-        await self._note_use(key.id, now)
-        return principal
+        now = self.clock.monotonic()
+        known = self.reads.known.find(kid, now=now)
+        if known is None:
+            token = Secret(text)
+            text = ""
+            known = await self._look_up(token, kid, client_address)
+            good = self._is_of(token, known)
+        else:
+            good = compare_digest(known.pepper.verifier(text), known.secret.verifier)
+            token = text = ""
+        if not good:
+            raise self._wrong(kid, client_address, "wrong_secret")
+        at = self.clock.now()
+        if self._ended:
+            self._check_not_ended(known)
+        if not (known.plain and known.starts <= at and (known.ends is None or at < known.ends)):
+            self._check(known, at, client_address)
+        self.uses.note(known.key.id, at=at, now=now)
+        return known.principal
 
-    async def _note_use(self, key_id: str, now: datetime) -> None:
-        """Note the use, once a minute for each key."""
-        last = self._noted.get(key_id)
-        if last is not None and now - last < _USE_NOTED_EVERY:
-            return
-        self._noted[key_id] = now
-        self._noted.move_to_end(key_id)
-        if len(self._noted) > _MOST_USES_REMEMBERED:
-            self._noted.popitem(last=False)
+    def _is_of(self, token: Secret, known: Known) -> bool:
+        return matches(token.reveal(), known.secret.verifier, known.pepper)
+
+    def _check_not_ended(self, known: Known) -> None:
+        until, code = self._ended.get(known.secret.kid, (0.0, ""))
+        if self.clock.monotonic() < until:
+            self.refusals.note(code, account=known.key.account, key_id=known.key.id)
+            raise Unauthenticated("the time of the API key is over", code=code)
+
+    def _check(self, known: Known, now: datetime, address: str | None) -> None:
+        """Let the domain judge what is not plain; what it refuses is counted."""
         try:
-            await self.key_store.mark_used({key_id: now})
-        except PortError:
-            # The key is good; when it was last used is a courtesy. Try again with the next use.
-            self._noted.pop(key_id, None)
+            known.key.admit(known.secret.kid, at=now, address=address)
+        except DomainError as error:
+            self.refusals.note(error.code, account=known.key.account, key_id=known.key.id)
+            if error.code in ("key_expired", "key_rotated") and known.starts <= now:
+                self._ended[known.secret.kid] = (self.clock.monotonic() + _ENDED_FOR, error.code)
+                if len(self._ended) > _MOST_ENDED:
+                    self._ended.popitem(last=False)
+            raise
+
+    async def _look_up(self, token: Secret, kid: str, address: str | None) -> Known:
+        """Ask the store, if this caller may."""
+        if self.reads.known.is_absent(kid, now=self.clock.monotonic()):
+            self.mint.proves(token.reveal(), None)  # the same time as for one that is there
+            raise self._wrong(kid, address, "unknown")
+        # Who comes while the same kid is read is no attempt of its own; else the many callers of
+        # one good key would be taken for somebody who guesses.
+        first = not self.reads.is_proved(kid) and not self.reads.under_way(kid)
+        if first:
+            self.attempts.take(address, kid)
+        found = await self.reads.read(kid)
+        if found is None or not isinstance(found, Known):
+            raise self._refuse_record(token, kid, address, found, counted=first)
+        if not self._is_of(token, found):
+            if first:
+                self.refusals.note("wrong_secret")
+                raise refuse()
+            return found  # refused, and counted as an attempt, where all are
+        if first:
+            self.attempts.give_back(address, kid)
+        self.reads.note_proof(kid)
+        await self.renewal.renew(found, token)
+        return found
+
+    def _refuse_record(
+        self, token: Secret, kid: str, address: str | None, key: ApiKey | None, *, counted: bool
+    ) -> Unauthenticated:
+        proved = self.mint.proves(token.reveal(), None if key is None else key.secret(kid))
+        if key is None or not proved:
+            if counted:
+                self.refusals.note("unknown")
+                return refuse()
+            return self._wrong(kid, address, "unknown")
+        if counted:
+            self.attempts.give_back(address, kid)
+        if key.seal is None:
+            self.refusals.note("unsealed", account=key.account, key_id=key.id)
+            return Unauthenticated(
+                "the API key was made before keys were sealed; whoever runs this service must "
+                "seal it",
+                code="key_unsealed",
+            )
+        self.refusals.note(TAMPERED, account=key.account, key_id=key.id)
+        return refuse()
+
+    def _wrong(self, kid: str, address: str | None, reason: str) -> Unauthenticated:
+        """Count an attempt that failed; too many of them are told so."""
+        self.refusals.note(reason)
+        self.attempts.take(address, kid)
+        return refuse()

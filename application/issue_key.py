@@ -2,19 +2,18 @@
 
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
+from typing import Unpack
 
 from attrs import frozen
 
+from tollkeeper.application.audit_trail import AuditTrail
+from tollkeeper.application.key_authority import WRITE, check_no_escalation
 from tollkeeper.application.key_minting import KeyMint
+from tollkeeper.application.key_news import KeyNews
 from tollkeeper.domain.api_keys import ApiKey, IssuedKey
-from tollkeeper.domain.audit import AuditEntry
-from tollkeeper.domain.checks import (
-    checked_account,
-    checked_duration,
-    checked_scopes,
-    checked_text,
-)
+from tollkeeper.domain.checks import checked_account, checked_duration, checked_text
 from tollkeeper.domain.errors import InvalidRequest, PermissionDenied
+from tollkeeper.domain.key_profiles import KeyProfile, checked_profile, profile_details
 from tollkeeper.domain.principals import Principal
 from tollkeeper.ports.clock import Clock
 from tollkeeper.ports.identifiers import Identifiers
@@ -27,65 +26,75 @@ class IssueKey:
 
     key_store: KeyStore
     mint: KeyMint
+    trail: AuditTrail
     clock: Clock
     identifiers: Identifiers
+    news: KeyNews
 
     async def __call__(
         self,
         *,
         account: str,
-        scopes: AbstractSet[str],
-        name: str = "",
         expires_in: timedelta | None = None,
         issuer: Principal | None = None,
         actor: str = "host",
+        **profile: Unpack[KeyProfile],
     ) -> IssuedKey:
-        """Make a key with *scopes* that expires after *expires_in* (never if None).
+        """Make a key as *profile* says, ``scopes`` at least; it ends after *expires_in*, if given.
 
-        With an *issuer* (a caller who makes keys for itself), the key is for the issuer's own
-        account and has no scope that the issuer lacks.
+        With an *issuer* (a caller who makes keys for itself, and has the scope ``keys:write``), the
+        key is for the issuer's own account and has no scope that the issuer lacks.
 
         Raises:
-            InvalidRequest: an argument is malformed.
-            PermissionDenied: the key would do more than its issuer may.
+            InvalidRequest: an argument is malformed, or both an end and a duration are given.
+            PermissionDenied: the issuer may make no keys, or the key would do more than it may.
             PortError: the key was not made; ``ambiguous``: or its token is lost.
         """
         checked_account(account)
-        wanted = checked_scopes(scopes)
-        checked_text(name, field="name")
         checked_text(actor, field="actor")
+        chosen = checked_profile({"scopes": (), **profile})
         if expires_in is not None:
             checked_duration(expires_in, field="expires_in", shortest=timedelta(seconds=1))
-        if issuer is not None:
-            if not isinstance(issuer, Principal):
-                raise InvalidRequest("issuer must be a Principal")
-            actor = f"key:{issuer.key_id}"
-            if issuer.account != account or not wanted <= issuer.scopes:
-                raise PermissionDenied(
-                    "a key can be made for one's own account and scopes only",
-                    code="scope_escalation",
-                )
+            if chosen.get("expires_at") is not None:
+                raise InvalidRequest("give expires_at or expires_in, not both")
+        actor = self._actor(issuer, account, chosen["scopes"], actor)
         now = self.clock.now()
+        if expires_in is not None:
+            chosen["expires_at"] = now + expires_in
+        if chosen.get("expires_at") is not None and chosen["expires_at"] <= now:
+            raise InvalidRequest("expires_at must lie ahead")
         token, secret = self.mint.make_secret(now)
-        key = ApiKey(
+        made = ApiKey(
             id=self.identifiers.new("key"),
             account=account,
-            name=name,
-            scopes=wanted,
+            **{"name": "", **chosen},
             prefix=self.mint.prefix,
             secrets=(secret,),
             created_at=now,
-            expires_at=None if expires_in is None else now + expires_in,
         )
-        details = {"scopes": " ".join(sorted(wanted)), "display": key.display}
-        audit = AuditEntry(
-            id=self.identifiers.new("audit"),
-            at=now,
+        key = self.mint.seal(made)
+        await self.trail.record(
+            lambda audit: self.key_store.add(key, audit=audit),
             account=account,
             actor=actor,
             action="key.issued",
             subject=key.id,
-            details=details,
+            details={**profile_details(None, key), "display": key.display},
         )
-        await self.key_store.add(key, audit=audit)
+        await self.news.changed(key)
         return IssuedKey(token=token, key=key)
+
+    def _actor(
+        self, issuer: Principal | None, account: str, wanted: AbstractSet[str], actor: str
+    ) -> str:
+        if issuer is None:
+            return actor
+        if not isinstance(issuer, Principal):
+            raise InvalidRequest("issuer must be a Principal")
+        if issuer.account != account:
+            raise PermissionDenied(
+                "a key can be made for one's own account only", code="scope_escalation"
+            )
+        issuer.require(WRITE)
+        check_no_escalation(issuer, wanted)
+        return f"key:{issuer.key_id}" if issuer.key_id else f"account:{account}"

@@ -2,8 +2,10 @@
 
 from attrs import frozen
 
+from tollkeeper.application.key_authority import READ, checked_issuer
 from tollkeeper.domain.api_keys import ApiKey
-from tollkeeper.domain.checks import checked_account, checked_limit
+from tollkeeper.domain.checks import checked_limit
+from tollkeeper.domain.principals import Principal
 from tollkeeper.ports.key_store import KeyStore
 
 
@@ -14,13 +16,21 @@ class ListKeys:
     key_store: KeyStore
 
     async def __call__(
-        self, *, account: str, limit: int = 100, after: str | None = None
+        self,
+        *,
+        account: str,
+        limit: int = 100,
+        after: str | None = None,
+        issuer: Principal | None = None,
     ) -> tuple[ApiKey, ...]:
         """Return at most *limit* keys, oldest first; *after* is the last id of the page before.
 
+        An *issuer* needs the scope ``keys:read``.
+
         Raises:
             InvalidRequest: an argument is malformed.
-            NotFound: *after* is no key of the account.
+            NotFound: *after* is no key of the account, or *issuer* is of another account.
+            PermissionDenied: *issuer* may not see keys.
         """
-        checked_account(account)
+        checked_issuer(issuer, account=account, scope=READ)
         return await self.key_store.list(account=account, limit=checked_limit(limit), after=after)

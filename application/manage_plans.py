@@ -5,12 +5,11 @@ from datetime import datetime, timedelta
 
 from attrs import frozen
 
-from tollkeeper.domain.audit import AuditEntry
+from tollkeeper.application.audit_trail import AuditTrail
 from tollkeeper.domain.checks import checked_account, checked_duration, checked_text, checked_time
 from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.plans import Plan, Subscription
 from tollkeeper.ports.clock import Clock
-from tollkeeper.ports.identifiers import Identifiers
 from tollkeeper.ports.plan_store import PlanStore
 
 EVERYONE = "*"
@@ -22,8 +21,7 @@ class DefinePlan:
     """Make a plan, or change what it allows from now on."""
 
     plan_store: PlanStore
-    clock: Clock
-    identifiers: Identifiers
+    trail: AuditTrail
 
     async def __call__(self, plan: Plan, *, actor: str = "host") -> Plan:
         """Keep *plan* under its name, in the place of one that was there.
@@ -38,18 +36,17 @@ class DefinePlan:
             "models": " ".join(plan.models),
             "operations": " ".join(plan.operations),
             "rate_limit": str(plan.rate_limit or "none"),
+            "on_outage": str(plan.on_outage),
             "markup_bps": str(plan.markup_bps),
         }
-        audit = AuditEntry(
-            id=self.identifiers.new("audit"),
-            at=self.clock.now(),
+        await self.trail.record(
+            lambda audit: self.plan_store.put(plan, audit=audit),
             account=EVERYONE,
             actor=actor,
             action="plan.defined",
             subject=plan.name,
             details=details,
         )
-        await self.plan_store.put(plan, audit=audit)
         return plan
 
 
@@ -58,8 +55,8 @@ class SubscribeAccount:
     """Give an account a plan."""
 
     plan_store: PlanStore
+    trail: AuditTrail
     clock: Clock
-    identifiers: Identifiers
 
     async def __call__(
         self,
@@ -87,13 +84,11 @@ class SubscribeAccount:
         except OverflowError:
             raise InvalidRequest("the subscription would end after the year 9999") from None
         subscription = Subscription(account=account, plan=plan, starts_at=start, ends_at=ends_at)
-        audit = AuditEntry(
-            id=self.identifiers.new("audit"),
-            at=now,
+        await self.trail.record(
+            lambda audit: self.plan_store.subscribe(subscription, audit=audit),
             account=account,
             actor=actor,
             action="plan.subscribed",
             subject=plan,
         )
-        await self.plan_store.subscribe(subscription, audit=audit)
         return subscription

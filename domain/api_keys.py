@@ -1,17 +1,21 @@
 """API keys: a logical key with one or two live secrets.
 
 States go forward only: active → revoked, active → expired. Nothing revives a key, and rotation
-never makes a secret live longer than it would have.
+never makes a secret live longer than it would have. Disabled is no state but a switch, which can
+be turned back.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from attrs import evolve, field, frozen
 
-from tollkeeper.domain.errors import Conflict, InvalidRequest, Unauthenticated
+from tollkeeper.domain.errors import Conflict, InvalidRequest, PermissionDenied, Unauthenticated
+from tollkeeper.domain.key_limits import KeyLimit, Network, Quota, is_within
 from tollkeeper.domain.key_tokens import refuse
 from tollkeeper.domain.principals import Principal
+from tollkeeper.domain.read_only import made_anew, read_only
 from tollkeeper.domain.secret import Secret
 
 LONGEST_OVERLAP = timedelta(days=7)
@@ -22,8 +26,13 @@ class KeyState(StrEnum):
     """Where a key stands at a given time."""
 
     ACTIVE = "active"
+    DISABLED = "disabled"
     EXPIRED = "expired"
     REVOKED = "revoked"
+
+
+def _own(metadata: Mapping[str, str]) -> Mapping[str, str]:
+    return read_only(metadata)
 
 
 @frozen
@@ -45,10 +54,23 @@ class KeySecret:
 
 
 @frozen
-class ApiKey:
-    """A logical key of *account*; limits, usage and audit hang on its *id*, not on a secret.
+class KeySeal:
+    """What shows that a key's record was written by Tollkeeper: a MAC over all of its fields.
 
-    *secrets* are newest first. *version* goes up with each change, for compare-and-swap.
+    *pepper_id* names the pepper from which the MAC's key was derived.
+    """
+
+    pepper_id: str
+    mac: bytes = field(repr=False)
+
+
+@frozen
+class ApiKey:
+    """A logical key of *account*; limits, quota, usage and audit hang on its *id*, not on a secret.
+
+    *secrets* are newest first. *version* goes up with each change, for compare-and-swap. The key
+    works from *networks* alone (from everywhere if there are none), within *limits* and *quota*.
+    *metadata* is the host's own. *seal* is None for a key from before keys were sealed.
     """
 
     id: str
@@ -62,6 +84,13 @@ class ApiKey:
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
     version: int = 1
+    description: str = ""
+    disabled_at: datetime | None = None
+    limits: tuple[KeyLimit, ...] = ()
+    quota: Quota | None = None
+    networks: tuple[Network, ...] = ()
+    metadata: Mapping[str, str] = field(factory=dict, converter=_own)
+    seal: KeySeal | None = None
 
     @property
     def display(self) -> str:
@@ -74,17 +103,21 @@ class ApiKey:
             return KeyState.REVOKED
         if self.expires_at is not None and self.expires_at <= at:
             return KeyState.EXPIRED
-        return KeyState.ACTIVE
+        return KeyState.ACTIVE if self.disabled_at is None else KeyState.DISABLED
 
     def secret(self, kid: str) -> KeySecret | None:
         """The secret named *kid*, if it is this key's."""
         return next((secret for secret in self.secrets if secret.kid == kid), None)
 
-    def admit(self, kid: str, *, at: datetime) -> Principal:
+    def admit(self, kid: str, *, at: datetime, address: str | None = None) -> Principal:
         """Let the holder of the secret *kid*, whose possession is proved, in.
 
+        *address* is where the holder calls from, if that is known.
+
         Raises:
-            Unauthenticated: the key is revoked or expired, or the secret was rotated out.
+            Unauthenticated: the key is revoked, expired or disabled, or the secret was rotated
+                out.
+            PermissionDenied: the key does not work from *address*.
         """
         state = self.state(at)
         if state is not KeyState.ACTIVE:
@@ -94,13 +127,68 @@ class ApiKey:
             raise refuse()
         if not secret.works(at):
             raise Unauthenticated("the API key was rotated; use the new one", code="key_rotated")
-        return Principal(account=self.account, scopes=self.scopes, key_id=self.id)
+        if self.networks and not is_within(address, self.networks):
+            raise PermissionDenied(
+                "the API key does not work from this address", code="address_not_allowed"
+            )
+        return self.principal
+
+    @property
+    def principal(self) -> Principal:
+        """Whom the key stands for."""
+        return Principal(
+            account=self.account,
+            scopes=self.scopes,
+            key_id=self.id,
+            limits=self.limits,
+            quota=self.quota,
+        )
 
     def revoke(self, *, at: datetime) -> "ApiKey":
         """End the key for good; a revoked key stays as it is."""
         if self.revoked_at is not None:
             return self
         return evolve(self, revoked_at=at, version=self.version + 1)
+
+    def disable(self, *, at: datetime) -> "ApiKey":
+        """Let the key rest until it is enabled; a key that rests stays as it is.
+
+        Raises:
+            Conflict: the key is revoked or expired.
+        """
+        self._require_living(at)
+        if self.disabled_at is not None:
+            return self
+        return evolve(self, disabled_at=at, version=self.version + 1)
+
+    def enable(self, *, at: datetime) -> "ApiKey":
+        """Let the key work again; a key that does stays as it is.
+
+        Raises:
+            Conflict: the key is revoked or expired.
+        """
+        self._require_living(at)
+        if self.disabled_at is None:
+            return self
+        return evolve(self, disabled_at=None, version=self.version + 1)
+
+    def update(self, changes: Mapping[str, object], *, at: datetime) -> "ApiKey":
+        """Put *changes*, fields and their checked values, in; without any the key stays as it is.
+
+        Raises:
+            Conflict: the key is revoked or expired.
+        """
+        self._require_living(at)
+        new = {name: value for name, value in changes.items() if getattr(self, name) != value}
+        return evolve(self, **new, version=self.version + 1) if new else self  # type: ignore[arg-type]  # the fields' own converters check them
+
+    def _require_living(self, at: datetime) -> None:
+        state = self.state(at)
+        if state in (KeyState.REVOKED, KeyState.EXPIRED):
+            raise Conflict(f"the key is {state}", code="key_not_active")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return made_anew(self)
 
     def rotate(self, new: KeySecret, *, at: datetime, overlap: timedelta) -> "ApiKey":
         """Add a secret; each older one works for *overlap* more at most, a third ends at once.

@@ -1,5 +1,7 @@
 """Credentials: a provider's secret, bound to the one place where it may be sent."""
 
+from datetime import datetime
+
 from attrs import field, frozen
 
 from tollkeeper.domain.errors import CredentialsRefused, InvalidRequest
@@ -58,3 +60,22 @@ class Credential:
                 code="credential_bound_elsewhere",
             )
         return self.secret.reveal()
+
+
+@frozen
+class StoredCredential:
+    """A provider's credential that *account* brought, as a store keeps it: encrypted.
+
+    *sealed* names the data key it was encrypted with, which is *data_key_id*. *version* goes up
+    with each change, for compare-and-swap.
+    """
+
+    id: str
+    account: str
+    provider: str
+    base_url: str
+    label: str
+    sealed: bytes = field(repr=False)
+    data_key_id: str
+    created_at: datetime
+    version: int = 1

@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from tollkeeper.domain.checks import checked_account, checked_text, checked_time
 from tollkeeper.domain.errors import InvalidRequest, PermissionDenied
+from tollkeeper.domain.key_limits import OnOutage, checked_on_outage
 from tollkeeper.domain.rate_limits import RateLimit
 
 
@@ -63,7 +64,8 @@ class Plan:
     """What an account may do.
 
     *operations* and *models* are patterns (``*`` and ``?``): ``chat:*``, ``offline/*``.
-    *rate_limit* counts the calls of the whole account. *markup_bps* is added to each price, in
+    *rate_limit* counts the calls of the whole account; *on_outage* says what becomes of it while
+    the rate limiter is away. *markup_bps* is added to each price, in
     basis points (100 is one per cent).
     """
 
@@ -73,6 +75,7 @@ class Plan:
     rate_limit: RateLimit | None = field(default=None, validator=_check_rate_limit)
     max_output_tokens: int | None = field(default=None, validator=_check_positive)
     markup_bps: int = field(default=0, validator=_check_not_negative)
+    on_outage: OnOutage = field(default=OnOutage.CLOSED, converter=checked_on_outage)
 
     def require(self, *, operation: str, model: str) -> None:
         """Check that the plan includes *operation* on *model*.

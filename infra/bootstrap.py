@@ -19,6 +19,8 @@ from tollkeeper.ports.broadcast import Broadcast
 from tollkeeper.ports.cache import Cache
 from tollkeeper.ports.chat_model import ChatModel
 from tollkeeper.ports.clock import Clock
+from tollkeeper.ports.credential_store import CredentialStore
+from tollkeeper.ports.data_key_store import DataKeyStore
 from tollkeeper.ports.embedder import Embedder
 from tollkeeper.ports.event_log import EventLog
 from tollkeeper.ports.identifiers import Identifiers
@@ -27,6 +29,7 @@ from tollkeeper.ports.ledger import Ledger
 from tollkeeper.ports.lock import Lock
 from tollkeeper.ports.outbox import Outbox
 from tollkeeper.ports.plan_store import PlanStore
+from tollkeeper.ports.quota_counter import QuotaCounter
 from tollkeeper.ports.rate_limiter import RateLimiter
 from tollkeeper.ports.schema_validator import SchemaValidator
 from tollkeeper.ports.secret_source import SecretSource
@@ -49,7 +52,7 @@ _MADE_BY = {
 class Lent(TypedDict, total=False):
     """Adapters that the host opened and will close; they stand in for those of the settings.
 
-    *store* brings seven ports at once; *chat_models*, *embedders* and *transcribers* are by
+    *store* brings ten ports at once; *chat_models*, *embedders* and *transcribers* are by
     provider, and are added to those of the settings.
     """
 
@@ -60,6 +63,9 @@ class Lent(TypedDict, total=False):
     plan_store: PlanStore
     audit_log: AuditLog
     outbox: Outbox
+    quota_counter: QuotaCounter
+    data_key_store: DataKeyStore
+    credential_store: CredentialStore
     cache: Cache
     rate_limiter: RateLimiter
     lock: Lock

@@ -1,23 +1,22 @@
 """The composition root: which adapter stands behind which port, for one set of settings.
 
-Only this module imports dependency-injector. Each port is a Selector over singletons that import
-their adapter when they are first used. Connections are the one asynchronous Resource, and nothing
-depends on it: else every use case would become awaitable.
+Only this module and its two bases, which stand beside it, import dependency-injector. Each port is
+a Selector over singletons that import their adapter when they are first used. Connections are the
+one asynchronous Resource, and nothing depends on it: else every use case would become awaitable.
 """
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
-from dependency_injector import containers, providers
+from dependency_injector import providers
 
 from tollkeeper.application.admission import Admissions
 from tollkeeper.application.answers import Answers
 from tollkeeper.application.asking import Asking
-from tollkeeper.application.authenticate_key import AuthenticateKey
 from tollkeeper.application.bind_credential import BindCredential
 from tollkeeper.application.broadcasts import Broadcasts
 from tollkeeper.application.cached_values import CachedValues
+from tollkeeper.application.call_limits import CallLimits
 from tollkeeper.application.charge_usage import ChargeUsage
 from tollkeeper.application.chat_calls import ChatCalls
 from tollkeeper.application.check_health import CheckHealth
@@ -26,164 +25,116 @@ from tollkeeper.application.embed import Embed
 from tollkeeper.application.event_logs import EventLogs
 from tollkeeper.application.expire_holds import ExpireHolds
 from tollkeeper.application.grant_credit import GrantCredit
-from tollkeeper.application.issue_key import IssueKey
-from tollkeeper.application.key_changes import KeyChanges
-from tollkeeper.application.key_minting import KeyMint
 from tollkeeper.application.list_attempts import ListAttempts
-from tollkeeper.application.list_audit import ListAudit
 from tollkeeper.application.list_entries import ListEntries
-from tollkeeper.application.list_keys import ListKeys
 from tollkeeper.application.locks import Locks
-from tollkeeper.application.manage_plans import DefinePlan, SubscribeAccount
 from tollkeeper.application.metered_calls import MeteredCalls
 from tollkeeper.application.outbox_messages import OutboxMessages
 from tollkeeper.application.places import Places
-from tollkeeper.application.providers import Providers
 from tollkeeper.application.report_usage import ReportUsage
 from tollkeeper.application.response_cache import ResponseCache
-from tollkeeper.application.revoke_key import RevokeKey
-from tollkeeper.application.rotate_key import RotateKey
 from tollkeeper.application.routes import Routing
 from tollkeeper.application.run_tools import RunTools
 from tollkeeper.application.stream_completion import StreamCompletion
 from tollkeeper.application.transcribe import Transcribe
 from tollkeeper.infra import making
 from tollkeeper.infra.catalogue import load_catalogue
-from tollkeeper.infra.lazy import Lazy
-from tollkeeper.infra.peppers import check_lent_keys, peppers_of
+from tollkeeper.infra.container_access import Access
+from tollkeeper.infra.peppers import check_lent_keys
 from tollkeeper.infra.price_book import load_price_book
-from tollkeeper.infra.registry import BUILT_IN, is_built_in, make_adapter, scheme_of
 from tollkeeper.infra.settings import Settings
-from tollkeeper.ports.chat_model import ChatModel
-from tollkeeper.ports.embedder import Embedder
-from tollkeeper.ports.transcriber import Transcriber
 
 
-def _choice(port: str, url: str) -> str:
-    return scheme_of(url) if is_built_in(port, url) else "third_party"
-
-
-def _select(port: str, url: Any, **context: Any) -> Any:
-    """One port: our adapters by scheme, and whatever is installed for the other schemes."""
-    choices = {
-        scheme: providers.ThreadSafeSingleton(lazy, url, **context)
-        for scheme, lazy in BUILT_IN[port].items()
-    }
-    choices["third_party"] = providers.ThreadSafeSingleton(make_adapter, port, url, **context)
-    return providers.Selector(providers.Callable(_choice, port, url), **choices)
-
-
-class Container(containers.DeclarativeContainer):
+class Container(Access):
     """Everything one facade is made of."""
 
-    settings = providers.Dependency(instance_of=Settings)
-    lent = providers.Object(())
-    lent_chat_models: providers.Provider[Mapping[str, ChatModel]] = providers.Object({})
-    lent_embedders: providers.Provider[Mapping[str, Embedder]] = providers.Object({})
-    lent_transcribers: providers.Provider[Mapping[str, Transcriber]] = providers.Object({})
-
-    clock = providers.ThreadSafeSingleton(Lazy("tollkeeper.adapters.system.clock:SystemClock"))
-    identifiers = providers.ThreadSafeSingleton(
-        Lazy("tollkeeper.adapters.system.identifiers:SystemIdentifiers")
-    )
-    store = _select("store", settings.provided.store)
-    key_store = store.provided.key_store
-    ledger = store.provided.ledger
-    usage_log = store.provided.usage_log
-    plan_store = store.provided.plan_store
-    audit_log = store.provided.audit_log
-    attempt_log = store.provided.attempt_log
-    outbox = store.provided.outbox
-    cache = _select("cache", settings.provided.cache, clock=clock)
-    rate_limiter = _select("rate_limiter", settings.provided.rate_limiter, clock=clock)
-    lock = _select("lock", settings.provided.lock, clock=clock)
-    event_log = _select("event_log", settings.provided.event_log, clock=clock)
-    broadcast = _select("broadcast", settings.provided.broadcast)
-    tables = providers.ThreadSafeSingleton(making.optional, "tables", settings.provided.tables)
-    telemetry = _select(
-        "telemetry", settings.provided.telemetry, clock=clock, identifiers=identifiers
-    )
-    chat_models: providers.Provider[Providers[ChatModel]] = providers.ThreadSafeSingleton(
-        making.by_provider, "chat_model", settings, lent_chat_models
-    )
-    embedders: providers.Provider[Providers[Embedder]] = providers.ThreadSafeSingleton(
-        making.by_provider, "embedder", settings, lent_embedders
-    )
-    transcribers: providers.Provider[Providers[Transcriber]] = providers.ThreadSafeSingleton(
-        making.by_provider, "transcriber", settings, lent_transcribers
-    )
-    secret_source = providers.ThreadSafeSingleton(
-        making.optional,
-        "secret_source",
-        settings.provided.secret_source,
-        environ=providers.Object(os.environ),
-    )
-    token_counter = providers.ThreadSafeSingleton(
-        making.optional, "token_counter", settings.provided.token_counter
-    )
-    schema_validator = _select("schema_validator", settings.provided.schema_validator)
-    cached_values = providers.ThreadSafeSingleton(CachedValues, cache, clock)
+    cached_values = providers.ThreadSafeSingleton(CachedValues, Access.cache, Access.clock)
     connections = providers.Resource(
         making.connect,
         providers.List(
-            *(store, cache, rate_limiter, lock, event_log, broadcast, tables, telemetry),
-            *(secret_source, token_counter, schema_validator),
-            cached_values,
+            *(
+                Access.store,
+                Access.cache,
+                Access.rate_limiter,
+                Access.lock,
+                Access.event_log,
+                Access.broadcast,
+                Access.tables,
+                Access.telemetry,
+            ),
+            *(Access.secret_source, Access.token_counter, Access.schema_validator),
+            *(cached_values, Access.key_upkeep),
         ),
-        providers.List(chat_models, embedders, transcribers),
-        lent,
+        providers.List(Access.chat_models, Access.embedders, Access.transcribers),
+        Access.lent,
     )
 
     price_book = providers.ThreadSafeSingleton(
-        load_price_book, settings.provided.price_book, settings.provided.default_price
+        load_price_book, Access.settings.provided.price_book, Access.settings.provided.default_price
     )
-    catalogue = providers.ThreadSafeSingleton(load_catalogue, settings.provided.catalogue)
-    policy = providers.ThreadSafeSingleton(making.policy, settings)
-    mint = providers.ThreadSafeSingleton(
-        KeyMint, identifiers, policy.provided.key_prefix, providers.Callable(peppers_of, settings)
+    catalogue = providers.ThreadSafeSingleton(load_catalogue, Access.settings.provided.catalogue)
+    policy = providers.ThreadSafeSingleton(making.policy, Access.settings)
+    call_limits = providers.ThreadSafeSingleton(
+        CallLimits,
+        Access.rate_limiter,
+        Access.quota_counter,
+        Access.clock,
+        Access.settings.provided.limit_processes,
     )
-    admissions = providers.Factory(Admissions, plan_store, rate_limiter, clock, price_book, policy)
-    metered_calls = providers.ThreadSafeSingleton(MeteredCalls, ledger, clock, identifiers, policy)
-    answers = providers.Factory(Answers, cache, policy)
-    breakers = providers.ThreadSafeSingleton(making.breakers, settings)
+    admissions = providers.Factory(
+        Admissions, Access.plan_store, call_limits, Access.clock, price_book, policy
+    )
+    metered_calls = providers.ThreadSafeSingleton(
+        MeteredCalls, Access.ledger, Access.clock, Access.identifiers, policy
+    )
+    answers = providers.Factory(Answers, Access.cache, policy)
+    breakers = providers.ThreadSafeSingleton(making.breakers, Access.settings)
     asking = providers.ThreadSafeSingleton(
         Asking,
-        clock,
-        retries=providers.Callable(making.retries, settings),
+        Access.clock,
+        retries=providers.Callable(making.retries, Access.settings),
         breakers=breakers,
         key_pools=providers.Callable(
-            making.key_pools, settings, secret_source, chat_models, embedders
+            making.key_pools,
+            Access.settings,
+            Access.secret_source,
+            Access.chat_models,
+            Access.embedders,
         ),
-        places=providers.Factory(Places, settings.provided.concurrency),
-        attempt_timeout=settings.provided.attempt_timeout,
+        places=providers.Factory(Places, Access.settings.provided.concurrency),
+        attempt_timeout=Access.settings.provided.attempt_timeout,
     )
     chat_routing = providers.Factory(
         Routing,
-        chat_models,
+        Access.chat_models,
         catalogue,
-        settings.provided.fallbacks,
-        settings.provided.only_known_models,
+        Access.settings.provided.fallbacks,
+        Access.settings.provided.only_known_models,
     )
     embedding_routing = providers.Factory(
-        Routing, embedders, catalogue, only_known=settings.provided.only_known_models
+        Routing, Access.embedders, catalogue, only_known=Access.settings.provided.only_known_models
     )
     chat_calls = providers.Factory(
-        ChatCalls, chat_routing, admissions, metered_calls, schema_validator, token_counter
+        ChatCalls,
+        chat_routing,
+        admissions,
+        metered_calls,
+        Access.schema_validator,
+        Access.token_counter,
     )
     responses = providers.ThreadSafeSingleton(
-        ResponseCache, cache, usage_log, ledger, clock, identifiers, policy
+        ResponseCache,
+        Access.cache,
+        Access.usage_log,
+        Access.ledger,
+        Access.clock,
+        Access.identifiers,
+        policy,
     )
-    key_changes = providers.Factory(KeyChanges, key_store, clock, identifiers)
-
-    issue_key = providers.Factory(IssueKey, key_store, mint, clock, identifiers)
-    authenticate_key = providers.Factory(AuthenticateKey, key_store, mint, clock)
-    list_keys = providers.Factory(ListKeys, key_store)
-    revoke_key = providers.Factory(RevokeKey, key_changes)
-    rotate_key = providers.Factory(RotateKey, key_changes, mint, clock)
-    grant_credit = providers.Factory(GrantCredit, ledger, clock, identifiers)
-    complete = providers.Factory(Complete, chat_calls, asking, answers, responses, telemetry)
+    grant_credit = providers.Factory(GrantCredit, Access.ledger, Access.clock, Access.identifiers)
+    complete = providers.Factory(Complete, chat_calls, asking, answers, responses, Access.telemetry)
     stream_completion = providers.Factory(
-        StreamCompletion, chat_calls, asking, answers, responses, telemetry
+        StreamCompletion, chat_calls, asking, answers, responses, Access.telemetry
     )
     embed = providers.Factory(
         Embed,
@@ -192,42 +143,41 @@ class Container(containers.DeclarativeContainer):
         metered_calls,
         asking,
         answers,
-        telemetry,
-        token_counter,
+        Access.telemetry,
+        Access.token_counter,
     )
     run_tools = providers.Factory(RunTools, complete)
-    bind_credential = providers.Factory(BindCredential, chat_models, embedders)
+    bind_credential = providers.Factory(BindCredential, Access.chat_models, Access.embedders)
     transcribe = providers.Factory(
-        Transcribe, transcribers, admissions, metered_calls, answers, telemetry
+        Transcribe, Access.transcribers, admissions, metered_calls, answers, Access.telemetry
     )
     charge_usage = providers.Factory(ChargeUsage, admissions, metered_calls)
-    report_usage = providers.Factory(ReportUsage, usage_log, ledger, policy)
-    list_entries = providers.Factory(ListEntries, ledger, policy)
-    list_attempts = providers.Factory(ListAttempts, attempt_log)
-    list_audit = providers.Factory(ListAudit, audit_log)
-    expire_holds = providers.Factory(ExpireHolds, ledger, clock)
-    locks = providers.Factory(Locks, lock)
-    events = providers.Factory(EventLogs, event_log)
-    outbox_messages = providers.Factory(OutboxMessages, outbox, clock, identifiers)
-    broadcasts = providers.Factory(Broadcasts, broadcast)
-    host_tables = providers.Factory(making.tables_or_remedy, tables)
+    report_usage = providers.Factory(ReportUsage, Access.usage_log, Access.ledger, policy)
+    list_entries = providers.Factory(ListEntries, Access.ledger, policy)
+    list_attempts = providers.Factory(ListAttempts, Access.attempt_log)
+    expire_holds = providers.Factory(ExpireHolds, Access.ledger, Access.clock)
+    locks = providers.Factory(Locks, Access.lock)
+    events = providers.Factory(EventLogs, Access.event_log)
+    outbox_messages = providers.Factory(
+        OutboxMessages, Access.outbox, Access.clock, Access.identifiers
+    )
+    broadcasts = providers.Factory(Broadcasts, Access.broadcast)
+    host_tables = providers.Factory(making.tables_or_remedy, Access.tables)
     check_health = providers.Factory(
         CheckHealth,
         providers.Dict(
-            store=store,
-            cache=cache,
-            rate_limiter=rate_limiter,
-            lock=lock,
-            event_log=event_log,
-            broadcast=broadcast,
-            tables=tables,
-            telemetry=telemetry,
-            secret_source=secret_source,
+            store=Access.store,
+            cache=Access.cache,
+            rate_limiter=Access.rate_limiter,
+            lock=Access.lock,
+            event_log=Access.event_log,
+            broadcast=Access.broadcast,
+            tables=Access.tables,
+            telemetry=Access.telemetry,
+            secret_source=Access.secret_source,
         ),
-        clock,
+        Access.clock,
     )
-    define_plan = providers.Factory(DefinePlan, plan_store, clock, identifiers)
-    subscribe_account = providers.Factory(SubscribeAccount, plan_store, clock, identifiers)
 
 
 _OF_THE_STORE = {
@@ -238,6 +188,9 @@ _OF_THE_STORE = {
     "audit_log",
     "attempt_log",
     "outbox",
+    "quota_counter",
+    "data_key_store",
+    "credential_store",
 }
 _BY_PROVIDER = {"chat_models", "embedders", "transcribers"}
 
@@ -262,4 +215,9 @@ def wire(settings: Settings, lent: Mapping[str, Any]) -> Container:
     if set(lent) >= _OF_THE_STORE:
         # Nothing of the store of the settings is used, so it must not be opened either.
         overrides.setdefault("store", providers.Object(None))
-    return Container(settings=settings, lent=providers.Object(tuple(owners)), **overrides)
+    return Container(
+        settings=settings,
+        lent=providers.Object(tuple(owners)),
+        lent_names=providers.Object(tuple(lent)),
+        **overrides,
+    )

@@ -12,9 +12,11 @@ from tollkeeper.application.cached_values import CachedValues
 from tollkeeper.application.charge_usage import ChargeUsage
 from tollkeeper.application.check_health import CheckHealth
 from tollkeeper.application.complete import Complete
+from tollkeeper.application.delete_key import DeleteKey
 from tollkeeper.application.embed import Embed
 from tollkeeper.application.event_logs import EventLogs
 from tollkeeper.application.expire_holds import ExpireHolds
+from tollkeeper.application.get_key import GetKey
 from tollkeeper.application.grant_credit import GrantCredit
 from tollkeeper.application.issue_key import IssueKey
 from tollkeeper.application.list_attempts import ListAttempts
@@ -24,12 +26,17 @@ from tollkeeper.application.list_keys import ListKeys
 from tollkeeper.application.locks import Locks
 from tollkeeper.application.manage_plans import DefinePlan, SubscribeAccount
 from tollkeeper.application.outbox_messages import OutboxMessages
+from tollkeeper.application.own_keys import KeysOf
 from tollkeeper.application.report_usage import ReportUsage
 from tollkeeper.application.revoke_key import RevokeKey
 from tollkeeper.application.rotate_key import RotateKey
 from tollkeeper.application.run_tools import RunTools
+from tollkeeper.application.seal_keys import SealKeys
 from tollkeeper.application.stream_completion import StreamCompletion
+from tollkeeper.application.switch_key import DisableKey, EnableKey
 from tollkeeper.application.transcribe import Transcribe
+from tollkeeper.application.update_key import UpdateKey
+from tollkeeper.application.verify_audit import VerifyAudit
 from tollkeeper.domain.catalogue import Catalogue
 from tollkeeper.domain.price_book import PriceBook
 from tollkeeper.ports.tables import Tables
@@ -63,9 +70,16 @@ class Tollkeeper:
 
     issue_key: IssueKey
     authenticate_key: AuthenticateKey
+    get_key: GetKey
     list_keys: ListKeys
+    update_key: UpdateKey
+    disable_key: DisableKey
+    enable_key: EnableKey
     revoke_key: RevokeKey
+    delete_key: DeleteKey
     rotate_key: RotateKey
+    seal_keys: SealKeys
+    keys: KeysOf
     grant_credit: GrantCredit
     complete: Complete
     embed: Embed
@@ -78,6 +92,7 @@ class Tollkeeper:
     list_entries: ListEntries
     list_attempts: ListAttempts
     list_audit: ListAudit
+    verify_audit: VerifyAudit
     expire_holds: ExpireHolds
     check_health: CheckHealth
     cache: CachedValues

@@ -25,6 +25,11 @@ _POSTGRES = Lazy(f"{_ADAPTERS}.postgres.store:PostgresStore.from_url", extra="po
 _POSTGRES_TABLES = Lazy(f"{_ADAPTERS}.postgres.tables:PostgresTables.from_url", extra="postgres")
 _SUPABASE = Lazy(f"{_ADAPTERS}.supabase.store:SupabaseStore.from_url", extra="supabase")
 _SUPABASE_TABLES = Lazy(f"{_ADAPTERS}.supabase.tables:SupabaseTables.from_url", extra="supabase")
+_CIPHER = Lazy(f"{_ADAPTERS}.cryptography.cipher:CryptographyCipher.from_url", extra="encryption")
+_KEYRING = Lazy(
+    f"{_ADAPTERS}.cryptography.key_encryption:CryptographyKeyEncryption.from_url",
+    extra="encryption",
+)
 _REDIS = ("redis", "rediss", "redis+cluster", "redis+sentinel")
 
 
@@ -101,6 +106,23 @@ BUILT_IN: Mapping[str, Mapping[str, Lazy]] = {
     "secret_source": {
         "env": Lazy(f"{_ADAPTERS}.environment.secret_source:EnvironmentSecretSource.from_url"),
         "file": Lazy(f"{_ADAPTERS}.files.secret_source:FilesSecretSource.from_url"),
+        "aws-secrets": Lazy(f"{_ADAPTERS}.aws.secret_source:AwsSecretSource.from_url", extra="aws"),
+    },
+    "cipher": {"aes256-gcm": _CIPHER, "aes256-gcm-siv": _CIPHER},
+    "key_encryption": {
+        "keyring": _KEYRING,
+        "keyring+env": _KEYRING,
+        "aws-kms": Lazy(f"{_ADAPTERS}.aws.key_encryption:AwsKeyEncryption.from_url", extra="aws"),
+    },
+    "token_verifier": dict.fromkeys(
+        ("jwks+https", "jwks+http", "jwt+hs256", "jwt+pem"),
+        Lazy(f"{_ADAPTERS}.pyjwt.token_verifier:PyjwtTokenVerifier.from_url", extra="jwt"),
+    ),
+    "report_verifier": {
+        "report-keys": Lazy(
+            f"{_ADAPTERS}.cryptography.report_verifier:CryptographyReportVerifier.from_url",
+            extra="encryption",
+        ),
     },
     "token_counter": {
         "bpe-openai": Lazy(
@@ -128,6 +150,10 @@ CONTEXT: Mapping[str, tuple[str, ...]] = {
     "chat_model": ("api_key", "provider"),
     "embedder": ("api_key", "provider"),
     "secret_source": ("environ",),
+    "cipher": (),
+    "key_encryption": ("environ",),
+    "token_verifier": ("clock", "secret"),
+    "report_verifier": (),
     "token_counter": (),
     "schema_validator": (),
     "transcriber": ("api_key",),

@@ -13,6 +13,7 @@ from attrs import field, frozen
 from tollkeeper.application.key_pools import PoolKey
 from tollkeeper.domain.errors import ConfigurationError
 from tollkeeper.domain.prices import ModelPrices
+from tollkeeper.domain.rate_limits import RateLimit
 from tollkeeper.domain.secret import Secret
 from tollkeeper.infra.settings_checks import WITHOUT_PEPPER as WITHOUT_PEPPER
 from tollkeeper.infra.settings_checks import faults_of, redacted
@@ -90,6 +91,30 @@ class Settings:
     schema_validator: str = _url("jsonschema://")
     key_pepper: Secret | None = None
     retired_key_peppers: tuple[Secret, ...] = _secrets(())
+    audit_key: Secret | None = None
+    """What the audit log is chained with; derived from ``key_pepper`` if left out."""
+    retired_audit_keys: tuple[Secret, ...] = _secrets(())
+    pepper_secret: str | None = None
+    """Names the pepper in ``secret_source``, in the place of ``key_pepper``."""
+    key_cache_ttl: timedelta | None = None
+    """How long a process may know a key; None: 30 seconds where it hears of changes, else 0."""
+    attempts_per_client: RateLimit = field(factory=lambda: RateLimit.parse("60/minute"))
+    attempts_overall: RateLimit = field(factory=lambda: RateLimit.parse("6000/minute"))
+    """How many keys that are not good one client, and all together, may try in a process."""
+    limit_processes: int = 1
+    """Among how many processes a limit is shared while the rate limiter is away."""
+    cipher: str = _url("aes256-gcm://")
+    key_encryption: str | None = field(default=None, repr=redacted)
+    """What wraps the data keys of accounts."""
+    token_verifier: str | None = field(default=None, repr=redacted)
+    """Whose tokens end users may sign in with."""
+    token_secret: Secret | None = None
+    token_account_claim: str = "sub"  # noqa: S105 - the name of a claim
+    token_scopes_claim: str = "scope"  # noqa: S105 - the name of a claim
+    token_granted_scopes: tuple[str, ...] = field(default=(), converter=_own)
+    token_allowed_scopes: tuple[str, ...] = field(default=(), converter=_own)
+    report_verifier: str | None = field(default=None, repr=redacted)
+    """Whose reports of leaked keys are believed."""
     key_prefix: str = ""
     """How keys begin; ``tk_`` and the environment's name if left empty."""
     currency: str = "USD"

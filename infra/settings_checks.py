@@ -9,21 +9,25 @@ from tollkeeper.domain.errors import DomainError
 from tollkeeper.domain.key_tokens import checked_prefix
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.prices import ModelPrices
+from tollkeeper.domain.rate_limits import RateLimit
 from tollkeeper.domain.secret import MASK, Secret
+from tollkeeper.infra.access_settings import WITHOUT_PEPPER as WITHOUT_PEPPER
+from tollkeeper.infra.access_settings import access_faults
 from tollkeeper.infra.call_settings import call_faults
-from tollkeeper.infra.registry import fault_of, scheme_of
+from tollkeeper.infra.registry import fault_of
 from tollkeeper.infra.settings_places import KEYED, POOLED, place_faults
 
 if TYPE_CHECKING:
     from tollkeeper.infra.settings import Settings
 
-WITHOUT_PEPPER = ("local", "test")
-"""The environments that may leave ``key_pepper`` out; a pepper is then made on first use."""
 _PORTS = (
     *("store", "cache", "rate_limiter", "lock", "event_log", "broadcast"),
-    *("telemetry", "schema_validator"),
+    *("telemetry", "schema_validator", "cipher"),
 )
-_OPTIONAL_PORTS = ("tables", "secret_source", "token_counter")
+_OPTIONAL_PORTS = (
+    *("tables", "secret_source", "token_counter"),
+    *("key_encryption", "token_verifier", "report_verifier"),
+)
 _PROVIDERS = {
     "chat_models": "chat_model",
     "embedders": "embedder",
@@ -33,9 +37,16 @@ _DURATIONS = (
     *("call_timeout", "hold_ttl", "close_timeout", "answer_ttl"),
     *("retry_pause", "longest_retry_pause", "breaker_pause"),
 )
-_OPTIONAL_DURATIONS = ("response_ttl", "attempt_timeout", "hedge_after")
-_MAY_BE_ZERO = ("close_timeout", "retry_pause", "longest_retry_pause", "hedge_after")
-_NUMBERS = {"default_max_tokens": 10**9, "tries": 10, "breaker_failures": 10**6}
+_OPTIONAL_DURATIONS = ("response_ttl", "attempt_timeout", "hedge_after", "key_cache_ttl")
+_MAY_BE_ZERO = (
+    *("close_timeout", "retry_pause", "longest_retry_pause", "hedge_after", "key_cache_ttl"),
+)
+_NUMBERS = {
+    "default_max_tokens": 10**9,
+    "tries": 10,
+    "breaker_failures": 10**6,
+    "limit_processes": 10_000,
+}
 _LONGEST = timedelta(days=365)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _USER = re.compile(r"//.*@")
@@ -44,6 +55,10 @@ _OPTION = re.compile(r"(?<=[?&])([^=&#]*=)?[^&#]+")
 
 _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     **dict.fromkeys(("environment", *_PORTS, "key_prefix", "currency"), (str, "text")),
+    **dict.fromkeys(("token_account_claim", "token_scopes_claim"), (str, "text")),
+    **dict.fromkeys(("attempts_per_client", "attempts_overall"), (RateLimit, "a RateLimit")),
+    **dict.fromkeys(("audit_key", "token_secret"), ((Secret, type(None)), "a Secret")),
+    "pepper_secret": ((str, type(None)), "text"),
     **dict.fromkeys(_DURATIONS, (timedelta, "a timedelta")),
     "key_pepper": ((Secret, type(None)), "a Secret"),
     **dict.fromkeys(_OPTIONAL_DURATIONS, ((timedelta, type(None)), "a timedelta")),
@@ -92,7 +107,7 @@ def faults_of(settings: "Settings") -> list[str]:
         except DomainError as error:
             faults.append(f"{name}: {error}")
     faults.extend(_number_faults(settings, wrong))
-    faults.extend(_pepper_faults(settings, wrong))
+    faults.extend(access_faults(settings, wrong))
     if not {"api_keys", "key_pools", *_PROVIDERS} & wrong.keys():
         faults.extend(_api_key_faults(settings))
         if "shared_keys" not in wrong:
@@ -113,17 +128,21 @@ def _type_faults(settings: "Settings") -> Iterator[tuple[str, str]]:
             isinstance(key, str) and isinstance(value, kind) for key, value in table.items()
         ):
             yield name, f"a table from names to {what} each"
-    peppers = settings.retired_key_peppers
-    if not isinstance(peppers, tuple) or not all(isinstance(p, Secret) for p in peppers):
-        yield "retired_key_peppers", "a list of Secrets"
-    shared = settings.shared_keys
-    if not isinstance(shared, tuple) or not all(isinstance(name, str) for name in shared):
-        yield "shared_keys", "a list of names"
+    for name in ("retired_key_peppers", "retired_audit_keys"):
+        if not _is_list(getattr(settings, name), Secret):
+            yield name, "a list of Secrets"
+    for name in ("shared_keys", "token_granted_scopes", "token_allowed_scopes"):
+        if not _is_list(getattr(settings, name), str):
+            yield name, "a list of names"
     for name, most in _NUMBERS.items():
         value = getattr(settings, name)
         if type(value) is not int or not 1 <= value <= most:
             limit = "1 or more" if most >= 10**6 else f"1 to {most}"
             yield name, f"a whole number, {limit}"
+
+
+def _is_list(value: object, kind: type) -> bool:
+    return isinstance(value, tuple) and all(isinstance(each, kind) for each in value)
 
 
 def _provider_faults(field: str, urls: Mapping[str, str]) -> Iterator[str]:
@@ -147,36 +166,6 @@ def _number_faults(settings: "Settings", wrong: Mapping[str, str]) -> Iterator[s
     comparable = not {"hold_ttl", "call_timeout"} & wrong.keys()
     if comparable and settings.hold_ttl <= settings.call_timeout:
         yield "hold_ttl must exceed call_timeout: else holds expire under living calls"
-
-
-def _pepper_faults(settings: "Settings", wrong: Mapping[str, str]) -> Iterator[str]:
-    remedy = "what `openssl rand -hex 32` prints"
-    pepper = settings.key_pepper
-    if not wrong.keys() & {"environment", "key_pepper"}:
-        if pepper is None and settings.environment not in WITHOUT_PEPPER:
-            yield (
-                f"key_pepper is needed in the environment {settings.environment}: set "
-                f"TOLLKEEPER_KEY_PEPPER to {remedy}"
-            )
-        elif pepper is None and "store" not in wrong and _outlives_peppers(settings.store):
-            yield (
-                "key_pepper is needed for a store that other processes share, or its keys work in "
-                f"none of them: set TOLLKEEPER_KEY_PEPPER to {remedy}"
-            )
-        if pepper is not None and _is_weak(pepper):
-            yield f"key_pepper is weak: use {remedy}"
-    if "retired_key_peppers" not in wrong and any(map(_is_weak, settings.retired_key_peppers)):
-        yield "one of retired_key_peppers is weak, so it was never a key_pepper"
-
-
-def _outlives_peppers(store: str) -> bool:
-    # A pepper that is made lives in the process, or in a file beside SQLite's.
-    return scheme_of(store) not in ("memory", "sqlite") and fault_of("store", store) is None
-
-
-def _is_weak(pepper: Secret) -> bool:
-    text = pepper.reveal()
-    return len(text) < 32 or len(set(text)) < 10 or not text.isprintable()
 
 
 def _is_blank(key: Secret) -> bool:

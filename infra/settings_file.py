@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tollkeeper.domain.errors import ConfigurationError, DomainError
+from tollkeeper.domain.rate_limits import RateLimit
 from tollkeeper.domain.secret import Secret
 from tollkeeper.infra.durations import parse_duration
 from tollkeeper.infra.price_book import parse_prices
@@ -60,18 +61,29 @@ def _readers(environ: Mapping[str, str], folder: Path) -> Mapping[str, Callable[
     """How each field is read from what TOML or a variable holds."""
     texts = ("store", "cache", "rate_limiter", "lock", "event_log", "broadcast", "telemetry")
     more_texts = ("tables", "secret_source", "token_counter", "schema_validator", "on_unsupported")
+    access = ("cipher", "key_encryption", "token_verifier", "report_verifier", "pepper_secret")
+    claims = ("token_account_claim", "token_scopes_claim")
     durations = ("call_timeout", "hold_ttl", "close_timeout", "answer_ttl", "response_ttl")
     pauses = ("retry_pause", "longest_retry_pause", "breaker_pause", "attempt_timeout")
-    numbers = ("default_max_tokens", "tries", "breaker_failures")
+    numbers = ("default_max_tokens", "tries", "breaker_failures", "limit_processes")
     switches = ("only_known_models", "retry_ambiguous", "overflow_fallback", "filter_fallback")
     return {
-        **dict.fromkeys((*texts, *more_texts, "key_prefix", "currency"), _text),
-        **dict.fromkeys((*durations, *pauses, "hedge_after"), parse_duration),
+        **dict.fromkeys((*texts, *more_texts, *access, *claims, "key_prefix", "currency"), _text),
+        **dict.fromkeys((*durations, *pauses, "hedge_after", "key_cache_ttl"), parse_duration),
         **dict.fromkeys(numbers, _number),
         **dict.fromkeys(switches, read_switch),
-        "key_pepper": lambda value: _secret(value, environ),
-        "retired_key_peppers": lambda value: _secrets(value, environ),
-        "shared_keys": read_names,
+        **dict.fromkeys(
+            ("key_pepper", "audit_key", "token_secret"), lambda value: _secret(value, environ)
+        ),
+        **dict.fromkeys(
+            ("retired_key_peppers", "retired_audit_keys"), lambda value: _secrets(value, environ)
+        ),
+        **dict.fromkeys(
+            ("shared_keys", "token_granted_scopes", "token_allowed_scopes"), read_names
+        ),
+        **dict.fromkeys(
+            ("attempts_per_client", "attempts_overall"), lambda value: RateLimit.parse(_text(value))
+        ),
         "price_book": lambda value: str(folder / _text(value)),
         "catalogue": lambda value: str(folder / _text(value)),
     }

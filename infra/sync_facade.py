@@ -17,6 +17,7 @@ from tollkeeper.infra.blocking import Blocking, Loop
 from tollkeeper.infra.bootstrap import Lent, open_tollkeeper
 from tollkeeper.infra.facade import Tollkeeper
 from tollkeeper.infra.settings import Settings
+from tollkeeper.infra.sync_keys import SyncKeysOf
 from tollkeeper.infra.sync_services import (
     SyncBroadcasts,
     SyncCachedValues,
@@ -84,9 +85,16 @@ class SyncTollkeeper:
         self._tables = tk.tables
         self.issue_key = Blocking(loop, tk.issue_key.__call__)
         self._authenticate_key = Blocking(loop, tk.authenticate_key.__call__)
+        self.get_key = Blocking(loop, tk.get_key.__call__)
         self.list_keys = Blocking(loop, tk.list_keys.__call__)
+        self.update_key = Blocking(loop, tk.update_key.__call__)
+        self.disable_key = Blocking(loop, tk.disable_key.__call__)
+        self.enable_key = Blocking(loop, tk.enable_key.__call__)
         self.revoke_key = Blocking(loop, tk.revoke_key.__call__)
+        self.delete_key = Blocking(loop, tk.delete_key.__call__)
         self.rotate_key = Blocking(loop, tk.rotate_key.__call__)
+        self.seal_keys = Blocking(loop, tk.seal_keys.__call__)
+        self.keys = SyncKeysOf(loop, tk.keys)
         self.grant_credit = Blocking(loop, tk.grant_credit.__call__)
         self.complete = Blocking(loop, tk.complete.__call__)
         self.embed = Blocking(loop, tk.embed.__call__)
@@ -98,6 +106,7 @@ class SyncTollkeeper:
         self.list_entries = Blocking(loop, tk.list_entries.__call__)
         self.list_attempts = Blocking(loop, tk.list_attempts.__call__)
         self.list_audit = Blocking(loop, tk.list_audit.__call__)
+        self.verify_audit = Blocking(loop, tk.verify_audit.__call__)
         self.expire_holds = Blocking(loop, tk.expire_holds.__call__)
         self.check_health = Blocking(loop, tk.check_health.__call__)
         self.define_plan = Blocking(loop, tk.define_plan.__call__)
@@ -123,12 +132,14 @@ class SyncTollkeeper:
         """
         return SyncTables(self._loop, self._tables)
 
-    def authenticate_key(self, token: str | Secret) -> Principal:
+    def authenticate_key(
+        self, token: str | Secret, *, client_address: str | None = None
+    ) -> Principal:
         """Return who holds *token*."""
         # A traceback may show the locals of these frames, so that none may hold the plain text.
         if isinstance(token, str):
             token = Secret(token)
-        return self._authenticate_key(token)
+        return self._authenticate_key(token, client_address=client_address)
 
     def stream_completion(
         self,

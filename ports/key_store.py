@@ -12,7 +12,9 @@ from tollkeeper.domain.audit import AuditEntry
 class KeyStore(Protocol):
     """Keeps API keys, never their tokens. Each method is atomic and may raise PortError.
 
-    A change and its audit entry are one step: both happen or neither does. An outage is a
+    A change and its audit entry are one step: both happen or neither does. An audit entry with a
+    *sequence* has to be the next of its account, else the change is refused with
+    Conflict (code ``audit_moved``); one without is numbered by the store. An outage is a
     PortError, never "no such key".
     """
 
@@ -31,6 +33,14 @@ class KeyStore(Protocol):
         Raises:
             NotFound: no such key in this account.
             Conflict: another version is there (someone changed it first), or a kid is taken.
+        """
+
+    async def remove(self, key: ApiKey, *, audit: AuditEntry) -> None:
+        """Take *key*, which must still be there in this version, away with its secrets.
+
+        Raises:
+            NotFound: no such key in this account.
+            Conflict: another version is there (code ``key_changed``).
         """
 
     async def get(self, *, account: str, key_id: str) -> ApiKey:
@@ -55,6 +65,12 @@ class KeyStore(Protocol):
 
         Raises:
             NotFound: *after* is no key of the account.
+        """
+
+    async def page(self, *, after: str | None = None, limit: int = 100) -> tuple[ApiKey, ...]:
+        """Return keys of all accounts in order of their ids, at most *limit*, those after *after*.
+
+        *after* need not be the id of a key that is there.
         """
 
     async def mark_used(self, uses: Mapping[str, datetime]) -> None:

@@ -8,7 +8,10 @@ from attrs import field, frozen
 
 from tollkeeper.domain.errors import ConfigurationError, NotFound
 from tollkeeper.domain.secret import Secret
+from tollkeeper.domain.secret_versions import SecretVersions
 
+PREVIOUS = "_PREVIOUS"
+"""Ends the name of the variable that holds what a secret was before."""
 _PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -46,3 +49,9 @@ class EnvironmentSecretSource:
                 code="secret_not_found",
             )
         return Secret(value)
+
+    async def versions(self, name: str) -> SecretVersions:
+        """Return the variable's value, and that of the one whose name ends in ``_PREVIOUS``."""
+        current = await self.secret(name)
+        previous = self.variables.get(self.prefix + name + PREVIOUS)
+        return SecretVersions(current, Secret(previous) if previous else None)

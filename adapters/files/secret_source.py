@@ -5,6 +5,7 @@ import re
 import stat
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
@@ -14,7 +15,11 @@ from attrs import frozen
 
 from tollkeeper.domain.errors import ConfigurationError, NotFound, Unavailable
 from tollkeeper.domain.secret import Secret
+from tollkeeper.domain.secret_versions import SecretVersions
 
+PREVIOUS = ".previous"
+"""Ends the name of the file that holds what a secret was before."""
+_READINGS = 5
 LARGEST_FILE = 65_536
 """Bytes; what is larger is no secret, but a mistake."""
 _NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,253}")
@@ -82,6 +87,20 @@ class FilesSecretSource:
             raise _not_found(name)
         return await to_thread.run_sync(self._secret, name)
 
+    async def versions(self, name: str) -> SecretVersions:
+        """Return what stands in the file *name*, and in the file *name* with ``.previous``.
+
+        Write the previous one first: who reads in between then sees what was current twice.
+
+        Raises:
+            NotFound: there is no file *name*, or it is empty (code ``secret_not_found``).
+            Unavailable: a file cannot be read, or does not stay the same for long enough.
+            ConfigurationError: a file is too large, or no text in UTF-8.
+        """
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise _not_found(name)
+        return await to_thread.run_sync(self._versions, name)
+
     async def health(self) -> str:
         """List the folder once."""
         names = await to_thread.run_sync(self._names)
@@ -92,6 +111,18 @@ class FilesSecretSource:
             return [each.name for each in os.scandir(self._folder) if each.is_file()]
         except OSError as error:
             raise _unavailable() from error
+
+    def _versions(self, name: str) -> SecretVersions:
+        for _ in range(_READINGS):
+            current = self._secret(name)
+            previous = None
+            if _NAME.fullmatch(name + PREVIOUS):
+                with suppress(NotFound):
+                    previous = self._secret(name + PREVIOUS)
+            # What changed between the two readings would not belong together.
+            if self._secret(name) == current:
+                return SecretVersions(current, previous)
+        raise _unavailable()
 
     def _secret(self, name: str) -> Secret:
         try:

@@ -4,12 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from tollkeeper.domain.api_keys import ApiKey
 from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.audit import AuditEntry
-from tollkeeper.domain.errors import IdempotencyConflict
+from tollkeeper.domain.credentials import StoredCredential
+from tollkeeper.domain.encryption import DataKey
+from tollkeeper.domain.errors import Conflict, IdempotencyConflict
+from tollkeeper.domain.key_limits import QuotaPeriod
 from tollkeeper.domain.ledger import Balance, Entry, Hold
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.plans import Plan, Subscription
@@ -30,6 +33,7 @@ class MemoryDatabase:
     keys: dict[str, ApiKey] = field(factory=dict)
     key_of_kid: dict[str, str] = field(factory=dict)
     audit: defaultdict[str, list[AuditEntry]] = field(factory=lambda: defaultdict(list))
+    audit_ids: set[str] = field(factory=set)
     plans: dict[str, Plan] = field(factory=dict)
     subscriptions: dict[str, Subscription] = field(factory=dict)
     balances: dict[Purse, Balance] = field(factory=dict)
@@ -50,6 +54,28 @@ class MemoryDatabase:
     attempts: dict[str, Attempt] = field(factory=dict)
     attempts_of: defaultdict[str, list[Attempt]] = field(factory=lambda: defaultdict(list))
     """By account, as they came."""
+    quota_uses: dict[tuple[str, QuotaPeriod, datetime], int] = field(factory=dict)
+    """By key id, kind of period and its beginning."""
+    data_keys: dict[str, DataKey] = field(factory=dict)
+    credentials: dict[str, StoredCredential] = field(factory=dict)
+
+    def placed(self, entry: AuditEntry) -> AuditEntry:
+        """Return *entry* with its number; nothing is changed.
+
+        Raises:
+            Conflict: it has a number, and that is not the account's next; or its id is taken.
+        """
+        due = len(self.audit.get(entry.account, ())) + 1
+        if entry.sequence not in (None, due):
+            raise Conflict("another audit entry came first; try again", code="audit_moved")
+        if entry.id in self.audit_ids:
+            raise Conflict("an id is taken already; make a new one")
+        return evolve(entry, sequence=due)
+
+    def write(self, placed: AuditEntry) -> None:
+        """Append what :meth:`placed` returned."""
+        self.audit[placed.account].append(placed)
+        self.audit_ids.add(placed.id)
 
     def balance(self, account: str, currency: str) -> Balance:
         """Return the balance; zero if there is none."""

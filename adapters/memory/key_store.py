@@ -30,6 +30,17 @@ class MemoryKeyStore:
             raise Conflict("someone changed the key first; read it again", code="key_changed")
         self._keep(evolve(key, last_used_at=former.last_used_at), audit)
 
+    async def remove(self, key: ApiKey, *, audit: AuditEntry) -> None:
+        """Take a key away with its secrets."""
+        former = self._key(key.account, key.id)
+        if former.version != key.version:
+            raise Conflict("someone changed the key first; read it again", code="key_changed")
+        placed = self.database.placed(audit)
+        for secret in former.secrets:
+            del self.database.key_of_kid[secret.kid]
+        del self.database.keys[key.id]
+        self.database.write(placed)
+
     async def get(self, *, account: str, key_id: str) -> ApiKey:
         """Return the account's key."""
         return self._key(account, key_id)
@@ -49,6 +60,11 @@ class MemoryKeyStore:
             keys = [key for key in keys if _position(key) > last]
         return tuple(sorted(keys, key=_position)[:limit])
 
+    async def page(self, *, after: str | None = None, limit: int = 100) -> tuple[ApiKey, ...]:
+        """Return a page of all accounts' keys."""
+        ids = sorted(key_id for key_id in self.database.keys if after is None or key_id > after)
+        return tuple(self.database.keys[key_id] for key_id in ids[:limit])
+
     async def mark_used(self, uses: Mapping[str, datetime]) -> None:
         """Note when keys were last used."""
         for key_id, at in uses.items():
@@ -66,12 +82,13 @@ class MemoryKeyStore:
         kids = {secret.kid for secret in key.secrets}
         if any(self.database.key_of_kid.get(kid, key.id) != key.id for kid in kids):
             raise Conflict("the kid of a secret is taken", code="kid_taken")
+        placed = self.database.placed(audit)
         former = self.database.keys.get(key.id, key)
         for secret in former.secrets:
             self.database.key_of_kid.pop(secret.kid, None)
         self.database.key_of_kid.update(dict.fromkeys(kids, key.id))
         self.database.keys[key.id] = key
-        self.database.audit[audit.account].append(audit)
+        self.database.write(placed)
 
 
 def _position(key: ApiKey) -> tuple[datetime, str]:

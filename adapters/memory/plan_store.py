@@ -18,8 +18,9 @@ class MemoryPlanStore:
 
     async def put(self, plan: Plan, *, audit: AuditEntry) -> None:
         """Keep a plan under its name."""
+        placed = self.database.placed(audit)
         self.database.plans[plan.name] = plan
-        self.database.audit[audit.account].append(audit)
+        self.database.write(placed)
 
     async def plans(self) -> tuple[Plan, ...]:
         """Return all plans by name."""
@@ -29,8 +30,9 @@ class MemoryPlanStore:
         """Give the account the plan."""
         if subscription.plan not in self.database.plans:
             raise NotFound(f"there is no plan {subscription.plan}", code="plan_not_found")
+        placed = self.database.placed(audit)
         self.database.subscriptions[subscription.account] = subscription
-        self.database.audit[audit.account].append(audit)
+        self.database.write(placed)
 
     async def plan_of(self, account: str, *, at: datetime) -> Plan | None:
         """Return the plan that the account has."""

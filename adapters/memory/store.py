@@ -6,11 +6,14 @@ from attrs import field, frozen
 
 from tollkeeper.adapters.memory.attempt_log import MemoryAttemptLog
 from tollkeeper.adapters.memory.audit_log import MemoryAuditLog
+from tollkeeper.adapters.memory.credential_store import MemoryCredentialStore
+from tollkeeper.adapters.memory.data_key_store import MemoryDataKeyStore
 from tollkeeper.adapters.memory.database import MemoryDatabase
 from tollkeeper.adapters.memory.key_store import MemoryKeyStore
 from tollkeeper.adapters.memory.ledger import MemoryLedger
 from tollkeeper.adapters.memory.outbox import MemoryOutbox
 from tollkeeper.adapters.memory.plan_store import MemoryPlanStore
+from tollkeeper.adapters.memory.quota_counter import MemoryQuotaCounter
 from tollkeeper.adapters.memory.usage_log import MemoryUsageLog
 from tollkeeper.domain.errors import ConfigurationError
 
@@ -68,3 +71,18 @@ class MemoryStore:
     def attempt_log(self) -> MemoryAttemptLog:
         """What was asked of providers."""
         return MemoryAttemptLog(self.database)
+
+    @property
+    def quota_counter(self) -> MemoryQuotaCounter:
+        """How much each key has used of its quota."""
+        return MemoryQuotaCounter(self.database)
+
+    @property
+    def data_key_store(self) -> MemoryDataKeyStore:
+        """Where the data keys of accounts live, wrapped."""
+        return MemoryDataKeyStore(self.database)
+
+    @property
+    def credential_store(self) -> MemoryCredentialStore:
+        """Where accounts' own provider credentials live, encrypted."""
+        return MemoryCredentialStore(self.database)

@@ -99,6 +99,16 @@ def no_schema() -> ConfigurationError:
     )
 
 
+def corrupt() -> CorruptResponse:
+    """Make the answer to a stored record that is not what we write."""
+    return CorruptResponse(
+        "a record in the database is not as Tollkeeper wrote it; look at who changed its tables",
+        port=PORT,
+        adapter=ADAPTER,
+        code="record_malformed",
+    )
+
+
 def is_unstorable(error: BaseException) -> bool:
     """Whether an argument could not be written for the wire: nothing was sent."""
     client_side = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)

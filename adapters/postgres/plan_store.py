@@ -21,7 +21,7 @@ class PostgresPlanStore:
     def __init__(self, connections: PostgresConnections) -> None:
         self._connections = connections
         schema = connections.schema
-        self._put = f"SELECT {schema}.put_plan($1, $2, $3, $4, $5, $6, $7, $8)"
+        self._put = f"SELECT {schema}.put_plan($1, $2, $3, $4, $5, $6, $7, $8, $9)"
         self._plans = f"SELECT * FROM {schema}.all_plans()"
         self._subscribe = f"SELECT {schema}.put_subscription($1, $2, $3, $4, $5)"
         self._plan_of = f"SELECT * FROM {schema}.plan_of($1, $2)"

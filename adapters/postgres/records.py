@@ -1,30 +1,51 @@
-"""Keys, plans, audit entries, usage events and attempts as arguments and rows of asyncpg."""
+"""Documents, plans, audit entries, usage events and attempts as asyncpg takes and returns them."""
 
 import json
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from tollkeeper.adapters.postgres.failures import corrupt
 from tollkeeper.adapters.sql import records
 from tollkeeper.adapters.sql.records import (
     Row,
     audit_document,
     event_from_row,
-    key_from_row,
+    head_from_row,
     plan_from_row,
     total_from_row,
 )
 from tollkeeper.adapters.sql.rows import aware
-from tollkeeper.domain.api_keys import ApiKey
 from tollkeeper.domain.attempts import Attempt
 from tollkeeper.domain.audit import AuditEntry
+from tollkeeper.domain.errors import TollkeeperError
 from tollkeeper.domain.plans import Plan
 
-__all__ = ["event_from_row", "key_from_row", "plan_from_row", "total_from_row"]
+__all__ = ["event_from_row", "head_from_row", "plan_from_row", "total_from_row"]
+T = TypeVar("T")
 
 
 def aware_or_none(at: datetime | None) -> datetime | None:
     """Return *at*, which must have a time zone, or None."""
     return None if at is None else aware(at)
+
+
+def document_json(document: Mapping[str, object]) -> str:
+    """Write *document* for a parameter of type jsonb."""
+    return json.dumps(document)
+
+
+def read_documents(rows: Iterable[Row], read: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]:
+    """Read the column ``document`` of each row by *read*; asyncpg leaves JSON as text.
+
+    Raises:
+        CorruptResponse: a document is not what was written: somebody changed the tables.
+    """
+    try:
+        return tuple(read(json.loads(row["document"])) for row in rows)
+    except (LookupError, TypeError, ValueError, OverflowError, TollkeeperError):
+        # Its words may quote what is stored.
+        raise corrupt() from None
 
 
 def audit_json(entry: AuditEntry) -> str:
@@ -42,32 +63,6 @@ def attempt_from_row(row: Row) -> Attempt:
     return records.attempt_from_row({**row, "quantities": json.loads(row["quantities"])})
 
 
-def key_arguments(key: ApiKey) -> tuple[Any, ...]:
-    """Write *key* but for its secrets, in the order of ``replace_key``."""
-    return (
-        key.id,
-        key.account,
-        key.name,
-        sorted(key.scopes),
-        key.prefix,
-        aware(key.created_at),
-        aware_or_none(key.expires_at),
-        aware_or_none(key.revoked_at),
-        key.version,
-    )
-
-
-def secret_arguments(key: ApiKey) -> tuple[Any, ...]:
-    """Write the secrets of *key* as one array for each of their fields."""
-    return (
-        [secret.kid for secret in key.secrets],
-        [secret.verifier for secret in key.secrets],
-        [secret.pepper_id for secret in key.secrets],
-        [aware(secret.not_before) for secret in key.secrets],
-        [aware_or_none(secret.not_after) for secret in key.secrets],
-    )
-
-
 def plan_arguments(plan: Plan) -> tuple[Any, ...]:
     """Write *plan* in the order of ``put_plan``."""
     limit = plan.rate_limit
@@ -77,6 +72,7 @@ def plan_arguments(plan: Plan) -> tuple[Any, ...]:
         plan.models,
         limit.requests if limit else None,
         limit.period if limit else None,
+        plan.on_outage.value,
         plan.max_output_tokens,
         plan.markup_bps,
     )

@@ -14,6 +14,10 @@ MIGRATIONS = (
     "0004_ledger_in_groups",
     "0005_outbox",
     "0006_rpc",
+    "0007_access",
+    "0008_plans_quotas",
+    "0009_encryption",
+    "0010_credentials",
 )
 """All of them, in order; their SQL stands in ``infra/migrations/``."""
 VERSION_TABLE = "schema_version"

@@ -7,10 +7,13 @@ from tollkeeper.adapters.postgres.addresses import Address
 from tollkeeper.adapters.postgres.attempt_log import PostgresAttemptLog
 from tollkeeper.adapters.postgres.audit_log import PostgresAuditLog
 from tollkeeper.adapters.postgres.connections import PostgresConnections
+from tollkeeper.adapters.postgres.credential_store import PostgresCredentialStore
+from tollkeeper.adapters.postgres.data_key_store import PostgresDataKeyStore
 from tollkeeper.adapters.postgres.key_store import PostgresKeyStore
 from tollkeeper.adapters.postgres.ledger import PostgresLedger
 from tollkeeper.adapters.postgres.outbox import PostgresOutbox
 from tollkeeper.adapters.postgres.plan_store import PostgresPlanStore
+from tollkeeper.adapters.postgres.quota_counter import PostgresQuotaCounter
 from tollkeeper.adapters.postgres.schema import check_schema, health_of
 from tollkeeper.adapters.postgres.usage_log import PostgresUsageLog
 
@@ -37,6 +40,9 @@ class PostgresStore:
         self._audit_log = PostgresAuditLog(connections)
         self._attempt_log = PostgresAttemptLog(connections)
         self._outbox = PostgresOutbox(connections)
+        self._quota_counter = PostgresQuotaCounter(connections)
+        self._data_key_store = PostgresDataKeyStore(connections)
+        self._credential_store = PostgresCredentialStore(connections)
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -86,6 +92,21 @@ class PostgresStore:
     def outbox(self) -> PostgresOutbox:
         """What must be delivered."""
         return self._outbox
+
+    @property
+    def quota_counter(self) -> PostgresQuotaCounter:
+        """How much each key has used of its quota."""
+        return self._quota_counter
+
+    @property
+    def data_key_store(self) -> PostgresDataKeyStore:
+        """Where the data keys of accounts live, wrapped."""
+        return self._data_key_store
+
+    @property
+    def credential_store(self) -> PostgresCredentialStore:
+        """Where accounts' own provider credentials live, encrypted."""
+        return self._credential_store
 
     async def health(self) -> str:
         """Reach out once: the versions of the server and of the schema, and the pool's figures.

@@ -1,12 +1,12 @@
-"""Keys, plans, audit entries, usage events and attempts as rows, read by the names of columns."""
+"""Plans, audit entries, usage events and attempts as rows, read by the names of columns."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from tollkeeper.adapters.sql.documents import bytes_text
 from tollkeeper.adapters.sql.rows import aware
-from tollkeeper.domain.api_keys import ApiKey, KeySecret
 from tollkeeper.domain.attempts import Attempt, Billed, Outcome, Settlement
-from tollkeeper.domain.audit import AuditEntry
+from tollkeeper.domain.audit import AuditEntry, AuditHead
 from tollkeeper.domain.meters import Meter, Provenance
 from tollkeeper.domain.money import Money
 from tollkeeper.domain.plans import Plan
@@ -26,6 +26,9 @@ def audit_document(entry: AuditEntry) -> dict[str, object]:
         "action": entry.action,
         "subject": entry.subject,
         "details": dict(entry.details),
+        "sequence": entry.sequence,
+        "mac": bytes_text(entry.mac),
+        "mac_key": entry.mac_key,
     }
 
 
@@ -39,25 +42,15 @@ def audit_from_row(row: Row) -> AuditEntry:
         action=row["action"],
         subject=row["subject"],
         details=row["details"],
+        sequence=row["sequence"],
+        mac=row["mac"],
+        mac_key=row["mac_key"],
     )
 
 
-def key_from_row(row: Row) -> ApiKey:
-    """Read a row of ``key_by_id``, ``key_by_kid`` or ``key_page``."""
-    secrets = (row[name] for name in ("kids", "verifiers", "pepper_ids", "not_before", "not_after"))
-    return ApiKey(
-        id=row["id"],
-        account=row["account"],
-        name=row["name"],
-        scopes=frozenset(row["scopes"]),
-        prefix=row["prefix"],
-        secrets=tuple(KeySecret(*secret) for secret in zip(*secrets, strict=True)),
-        created_at=row["created_at"],
-        expires_at=row["expires_at"],
-        revoked_at=row["revoked_at"],
-        last_used_at=row["last_used_at"],
-        version=row["version"],
-    )
+def head_from_row(row: Row) -> AuditHead:
+    """Read a row of ``audit_head``."""
+    return AuditHead(row["sequence"], row["mac"])
 
 
 def plan_from_row(row: Row) -> Plan:
@@ -70,6 +63,7 @@ def plan_from_row(row: Row) -> Plan:
         rate_limit=None if requests is None else RateLimit(requests, row["rate_period"]),
         max_output_tokens=row["max_output_tokens"],
         markup_bps=row["markup_bps"],
+        on_outage=row["rate_on_outage"],
     )
 
 

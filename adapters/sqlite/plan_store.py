@@ -20,14 +20,16 @@ from tollkeeper.domain.rate_limits import RateLimit
 
 _PUT = """
     INSERT INTO plans (name, operations, models, rate_requests, rate_period, max_output_tokens,
-        markup_bps)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
+        markup_bps, on_outage)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (name) DO UPDATE SET operations = excluded.operations, models = excluded.models,
         rate_requests = excluded.rate_requests, rate_period = excluded.rate_period,
-        max_output_tokens = excluded.max_output_tokens, markup_bps = excluded.markup_bps
+        max_output_tokens = excluded.max_output_tokens, markup_bps = excluded.markup_bps,
+        on_outage = excluded.on_outage
 """
 _PLANS = """
-    SELECT name, operations, models, rate_requests, rate_period, max_output_tokens, markup_bps
+    SELECT name, operations, models, rate_requests, rate_period, max_output_tokens, markup_bps,
+        on_outage
     FROM plans ORDER BY name
 """
 _EXISTS = "SELECT 1 FROM plans WHERE name = ?"
@@ -38,14 +40,14 @@ _SUBSCRIBE = """
 """
 _PLAN_OF = """
     SELECT s.account, s.starts_at, s.ends_at, p.name, p.operations, p.models, p.rate_requests,
-        p.rate_period, p.max_output_tokens, p.markup_bps
+        p.rate_period, p.max_output_tokens, p.markup_bps, p.on_outage
     FROM subscriptions AS s JOIN plans AS p ON p.name = s.plan WHERE s.account = ?
 """
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def _from_row(row: tuple[Any, ...]) -> Plan:
-    name, operations, models, requests, period, max_output_tokens, markup_bps = row
+    name, operations, models, requests, period, max_output_tokens, markup_bps, on_outage = row
     return Plan(
         name=name,
         operations=tuple(json.loads(operations)),
@@ -53,6 +55,7 @@ def _from_row(row: tuple[Any, ...]) -> Plan:
         rate_limit=None if requests is None else RateLimit(requests, period * _MICROSECOND),
         max_output_tokens=max_output_tokens,
         markup_bps=markup_bps,
+        on_outage=on_outage,
     )
 
 
@@ -73,6 +76,7 @@ class SqlitePlanStore:
             limit.period // _MICROSECOND if limit else None,
             plan.max_output_tokens,
             plan.markup_bps,
+            plan.on_outage.value,
         )
 
         def change(connection: sqlite3.Connection) -> None:

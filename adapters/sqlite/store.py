@@ -10,11 +10,14 @@ from urllib.parse import unquote, urlsplit
 
 from tollkeeper.adapters.sqlite.attempt_log import SqliteAttemptLog
 from tollkeeper.adapters.sqlite.audit_log import SqliteAuditLog
+from tollkeeper.adapters.sqlite.credential_store import SqliteCredentialStore
+from tollkeeper.adapters.sqlite.data_key_store import SqliteDataKeyStore
 from tollkeeper.adapters.sqlite.database import Database
 from tollkeeper.adapters.sqlite.key_store import SqliteKeyStore
 from tollkeeper.adapters.sqlite.ledger import SqliteLedger
 from tollkeeper.adapters.sqlite.outbox import SqliteOutbox
 from tollkeeper.adapters.sqlite.plan_store import SqlitePlanStore
+from tollkeeper.adapters.sqlite.quota_counter import SqliteQuotaCounter
 from tollkeeper.adapters.sqlite.usage_log import SqliteUsageLog
 from tollkeeper.domain.errors import ConfigurationError
 
@@ -22,7 +25,7 @@ _REMEDY = "write sqlite:///name.db (beside the process) or sqlite:////folder/nam
 
 
 class SqliteStore:
-    """The seven parts of a store in one SQLite file, which is made at the first opening.
+    """All parts of a store in one SQLite file, which is made at the first opening.
 
     A file that an older Tollkeeper wrote is brought up to date when it is opened; the older one
     refuses it from then on.
@@ -47,6 +50,9 @@ class SqliteStore:
         self._audit_log = SqliteAuditLog(self._database)
         self._attempt_log = SqliteAttemptLog(self._database)
         self._outbox = SqliteOutbox(self._database)
+        self._quota_counter = SqliteQuotaCounter(self._database)
+        self._data_key_store = SqliteDataKeyStore(self._database)
+        self._credential_store = SqliteCredentialStore(self._database)
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -104,6 +110,21 @@ class SqliteStore:
     def attempt_log(self) -> SqliteAttemptLog:
         """What was asked of providers."""
         return self._attempt_log
+
+    @property
+    def quota_counter(self) -> SqliteQuotaCounter:
+        """How much each key has used of its quota."""
+        return self._quota_counter
+
+    @property
+    def data_key_store(self) -> SqliteDataKeyStore:
+        """Where the data keys of accounts live, wrapped."""
+        return self._data_key_store
+
+    @property
+    def credential_store(self) -> SqliteCredentialStore:
+        """Where accounts' own provider credentials live, encrypted."""
+        return self._credential_store
 
     @property
     def commits(self) -> int:

@@ -8,6 +8,8 @@ What was released stays as it is: a file of any version is brought up to date by
 after it, and a new file by all of them, so that both end up the same.
 """
 
+from tollkeeper.adapters.sqlite.version_4 import VERSION_4
+
 _FIRST = (
     """
     CREATE TABLE balances (
@@ -245,5 +247,5 @@ _OUTBOX = (
     "CREATE INDEX messages_by_account ON messages (account, state, created_at, id)",
 )
 
-VERSIONS = (_FIRST, _ATTEMPTS, _OUTBOX)
+VERSIONS = (_FIRST, _ATTEMPTS, _OUTBOX, VERSION_4)
 """The statements that make version 1, those that make version 2 of it, and so on."""

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from tollkeeper.adapters.sql.changes import settled
-from tollkeeper.adapters.sql.records import audit_document, key_from_row
+from tollkeeper.adapters.sql.documents import time_text
+from tollkeeper.adapters.sql.key_documents import key_document, key_from_document
+from tollkeeper.adapters.sql.records import audit_document
 from tollkeeper.adapters.supabase.asking import Effect
 from tollkeeper.adapters.supabase.connections import SupabaseConnections
 from tollkeeper.adapters.supabase.paging import in_pages
-from tollkeeper.adapters.supabase.values import bytes_text, read_rows, time_or_none, time_text
+from tollkeeper.adapters.supabase.values import read_documents
 from tollkeeper.domain.api_keys import ApiKey
 from tollkeeper.domain.audit import AuditEntry
 from tollkeeper.domain.errors import NotFound
@@ -19,19 +21,20 @@ class SupabaseKeyStore:
 
     def __init__(self, connections: SupabaseConnections) -> None:
         self._connections = connections
+        self._most = connections.address.max_rows
 
     async def add(self, key: ApiKey, *, audit: AuditEntry) -> None:
         """Keep a new key."""
-        arguments = {
-            **_arguments(key, audit),
-            "p_last_used_at": time_or_none(key.last_used_at),
-        }
-        await settled(self._connections.call("add_key", arguments, effect=Effect.CHANGES))
+        await self._change("add_key", {"p_key": key_document(key)}, audit)
 
     async def replace(self, key: ApiKey, *, audit: AuditEntry) -> None:
         """Put *key* in the place of its former version."""
-        arguments = _arguments(key, audit)
-        await settled(self._connections.call("replace_key", arguments, effect=Effect.CHANGES))
+        await self._change("replace_key", {"p_key": key_document(key)}, audit)
+
+    async def remove(self, key: ApiKey, *, audit: AuditEntry) -> None:
+        """Take *key* away with its secrets."""
+        which = {"p_id": key.id, "p_account": key.account, "p_version": key.version}
+        await self._change("remove_key", which, audit)
 
     async def get(self, *, account: str, key_id: str) -> ApiKey:
         """Return the account's key."""
@@ -55,8 +58,19 @@ class SupabaseKeyStore:
                 "key_page", {"p_account": account, "p_after": after, "p_limit": limit}
             )
 
-        most = self._connections.address.max_rows
-        return await in_pages(ask, limit=limit, most=most, after=after, key=lambda key: key.id)
+        return await in_pages(
+            ask, limit=limit, most=self._most, after=after, key=lambda key: key.id
+        )
+
+    async def page(self, *, after: str | None = None, limit: int = 100) -> tuple[ApiKey, ...]:
+        """Return keys of all accounts in order of their ids."""
+
+        async def ask(after: str | None, limit: int) -> Sequence[ApiKey]:
+            return await self._keys("all_keys", {"p_after": after, "p_limit": limit})
+
+        return await in_pages(
+            ask, limit=limit, most=self._most, after=after, key=lambda key: key.id
+        )
 
     async def mark_used(self, uses: Mapping[str, datetime]) -> None:
         """Note when keys were last used; an earlier time than the one there is ignored."""
@@ -69,26 +83,12 @@ class SupabaseKeyStore:
                 self._connections.call("mark_keys_used", arguments, effect=Effect.REPEATS)
             )
 
+    async def _change(
+        self, function: str, arguments: Mapping[str, object], audit: AuditEntry
+    ) -> None:
+        arguments = {**arguments, "p_audit": audit_document(audit)}
+        await settled(self._connections.call(function, arguments, effect=Effect.CHANGES))
+
     async def _keys(self, function: str, arguments: Mapping[str, object]) -> Sequence[ApiKey]:
         rows = await self._connections.call(function, arguments, effect=Effect.READS)
-        return read_rows(rows, key_from_row, port=self._connections.port)
-
-
-def _arguments(key: ApiKey, audit: AuditEntry) -> dict[str, object]:
-    return {
-        "p_id": key.id,
-        "p_account": key.account,
-        "p_name": key.name,
-        "p_scopes": sorted(key.scopes),
-        "p_prefix": key.prefix,
-        "p_created_at": time_text(key.created_at),
-        "p_expires_at": time_or_none(key.expires_at),
-        "p_revoked_at": time_or_none(key.revoked_at),
-        "p_version": key.version,
-        "p_kids": [secret.kid for secret in key.secrets],
-        "p_verifiers": [bytes_text(secret.verifier) for secret in key.secrets],
-        "p_pepper_ids": [secret.pepper_id for secret in key.secrets],
-        "p_not_before": [time_text(secret.not_before) for secret in key.secrets],
-        "p_not_after": [time_or_none(secret.not_after) for secret in key.secrets],
-        "p_audit": audit_document(audit),
-    }
+        return read_documents(rows, key_from_document, port=self._connections.port)

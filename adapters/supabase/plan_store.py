@@ -36,6 +36,7 @@ class SupabasePlanStore:
             "p_models": list(plan.models),
             "p_rate_requests": limit.requests if limit else None,
             "p_rate_period": duration_text(limit.period) if limit else None,
+            "p_rate_on_outage": plan.on_outage.value,
             "p_max_output_tokens": plan.max_output_tokens,
             "p_markup_bps": plan.markup_bps,
             "p_audit": audit_document(audit),

@@ -8,7 +8,7 @@ from tollkeeper.adapters.supabase.connections import SupabaseConnections
 from tollkeeper.adapters.supabase.failures import MIGRATE, corrupt, no_schema
 from tollkeeper.domain.errors import ConfigurationError, CredentialsRefused
 
-NEEDED = "0006"
+NEEDED = "0010"
 """The number of the last migration: an older schema lacks something, a newer one is unknown."""
 _SERVICE = "service_role"
 

@@ -7,17 +7,20 @@ from tollkeeper.adapters.supabase.addresses import Address
 from tollkeeper.adapters.supabase.attempt_log import SupabaseAttemptLog
 from tollkeeper.adapters.supabase.audit_log import SupabaseAuditLog
 from tollkeeper.adapters.supabase.connections import SupabaseConnections
+from tollkeeper.adapters.supabase.credential_store import SupabaseCredentialStore
+from tollkeeper.adapters.supabase.data_key_store import SupabaseDataKeyStore
 from tollkeeper.adapters.supabase.key_store import SupabaseKeyStore
 from tollkeeper.adapters.supabase.ledger import SupabaseLedger
 from tollkeeper.adapters.supabase.outbox import SupabaseOutbox
 from tollkeeper.adapters.supabase.plan_store import SupabasePlanStore
+from tollkeeper.adapters.supabase.quota_counter import SupabaseQuotaCounter
 from tollkeeper.adapters.supabase.schema import state_of
 from tollkeeper.adapters.supabase.usage_log import SupabaseUsageLog
 from tollkeeper.domain.errors import PortError
 
 
 class SupabaseStore:
-    """The seven parts of a store in one schema of a project, over one pool of connections.
+    """The parts of a store in one schema of a project, over one pool of connections.
 
     ``tollkeeper migrate`` makes the schema, by the project's ``postgresql://`` URL; the store calls
     its functions. Any number of processes, and of stores in one process, may share a project, also
@@ -41,6 +44,9 @@ class SupabaseStore:
         self._audit_log = SupabaseAuditLog(connections)
         self._attempt_log = SupabaseAttemptLog(connections)
         self._outbox = SupabaseOutbox(connections)
+        self._quota_counter = SupabaseQuotaCounter(connections)
+        self._data_key_store = SupabaseDataKeyStore(connections)
+        self._credential_store = SupabaseCredentialStore(connections)
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -90,6 +96,21 @@ class SupabaseStore:
     def outbox(self) -> SupabaseOutbox:
         """What must be delivered."""
         return self._outbox
+
+    @property
+    def quota_counter(self) -> SupabaseQuotaCounter:
+        """How much each key has used of its quota."""
+        return self._quota_counter
+
+    @property
+    def data_key_store(self) -> SupabaseDataKeyStore:
+        """Where the data keys of accounts live, wrapped."""
+        return self._data_key_store
+
+    @property
+    def credential_store(self) -> SupabaseCredentialStore:
+        """Where accounts' own provider credentials live, encrypted."""
+        return self._credential_store
 
     async def health(self) -> str:
         """Reach out once: the versions of the server and of the schema, and the pool's figures.

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from tollkeeper.adapters.sql.documents import bytes_of, time_or_none, time_text
 from tollkeeper.adapters.sql.rows import aware
 from tollkeeper.adapters.supabase.failures import corrupt
 from tollkeeper.domain.errors import TollkeeperError
 
+__all__ = ["duration_text", "read_documents", "read_rows", "time_or_none", "time_text"]
 T = TypeVar("T")
 Row = Mapping[str, Any]
 _DURATION = re.compile(
@@ -34,28 +36,18 @@ def read_rows(rows: Iterable[Row], read: Callable[[Row], T], *, port: str) -> li
         raise corrupt(port) from None
 
 
-def time_text(at: datetime) -> str:
-    """Write a time, which has a time zone.
+def read_documents(rows: Iterable[Row], read: Callable[[Row], T], *, port: str) -> list[T]:
+    """Read the column ``document`` of each row, which is a JSON object, by *read*.
 
     Raises:
-        InvalidRequest: it has none.
+        CorruptResponse: it is missing, or a member of it is not of its type.
     """
-    return aware(at).isoformat()
-
-
-def time_or_none(at: datetime | None) -> str | None:
-    """Write a time, or nothing."""
-    return None if at is None else time_text(at)
+    return read_rows(rows, lambda row: read(row["document"]), port=port)
 
 
 def duration_text(lasted: timedelta) -> str:
     """Write a duration."""
     return f"{lasted // _MICROSECOND} microseconds"
-
-
-def bytes_text(value: bytes) -> str:
-    """Write bytes as PostgreSQL does."""
-    return f"\\x{value.hex()}"
 
 
 def _typed(row: Row) -> dict[str, Any]:
@@ -95,12 +87,6 @@ def _duration(value: object) -> timedelta | None:
     return timedelta(days=int(found["days"] or 0)) + (-clock if found["sign"] else clock)
 
 
-def _bytes(value: object) -> bytes:
-    if not isinstance(value, str) or not value.startswith("\\x"):
-        raise TypeError
-    return bytes.fromhex(value[2:])
-
-
 def _each(read: Callable[[object], object]) -> Callable[[object], list[object] | None]:
     def read_all(value: object) -> list[object] | None:
         if value is None:
@@ -120,22 +106,22 @@ _READ: Mapping[str, Callable[[object], object]] = {
     **_columns(
         "id account currency kind description idempotency_key hold_id purpose state outcome actor "
         "action subject name prefix key_id call_id operation model meter provenance cost_currency "
-        "charge_currency price_id provider credential billed settlement error topic payload",
+        "charge_currency price_id provider credential billed settlement error topic payload "
+        "mac_key rate_on_outage",
         _of(str),
     ),
     **_columns(
         "place amount available captured balance_after sequence held posted version quantity cost "
         "charge attempt number events estimated rate_requests max_output_tokens markup_bps claims "
-        "tries max_tries",
+        "tries max_tries used",
         _of(int),
     ),
     **_columns("late", _of(bool)),
-    **_columns("details quantities", _of(dict)),
-    **_columns("scopes operations models kids pepper_ids", _each(_of(str))),
-    **_columns("verifiers", _each(_bytes)),
-    **_columns("not_before not_after", _each(_time)),
+    **_columns("details quantities document", _of(dict)),
+    **_columns("operations models", _each(_of(str))),
+    **_columns("mac", bytes_of),
     **_columns(
-        "at placed_at expires_at resolved_at created_at revoked_at last_used_at occurred_at "
+        "at placed_at expires_at resolved_at created_at occurred_at "
         "started_at starts_at ends_at first_due due_at ended_at",
         _time,
     ),

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from tollkeeper.domain.errors import TollkeeperError
 from tollkeeper.infra.cli import exits
 from tollkeeper.infra.cli.attempts import attempts
-from tollkeeper.infra.cli.audit import audit
+from tollkeeper.infra.cli.audit import app as audit
 from tollkeeper.infra.cli.complete import complete
 from tollkeeper.infra.cli.credit import app as credit
 from tollkeeper.infra.cli.demo import demo
@@ -123,12 +123,13 @@ def _tollkeeper(
 _COMMANDS = (
     *(demo, init, models),
     *(complete, embed, transcribe),
-    *(usage, ledger, attempts, audit),
+    *(usage, ledger, attempts),
     *(doctor, verify, migrate),
 )
 for command in _COMMANDS:
     app.command()(command)
-for name, group in (("keys", keys), ("credit", credit), ("plans", plans), ("holds", holds)):
+_GROUPS = {"keys": keys, "audit": audit, "credit": credit, "plans": plans, "holds": holds}
+for name, group in _GROUPS.items():
     app.add_typer(group, name=name)
 
 

@@ -1,19 +1,62 @@
-"""The audit log: who changed what in an account."""
+"""The audit log: who changed what in an account, and whether the log is whole."""
 
-from typing import TYPE_CHECKING, Annotated
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
+from typer.core import TyperGroup
 
-from tollkeeper.domain.audit import AuditEntry
-from tollkeeper.infra.cli.documents import of_audit_entry
-from tollkeeper.infra.cli.output import left, note, print_json, print_table, when
+from tollkeeper.application.verify_audit import AuditCheck
+from tollkeeper.domain.audit import AuditEntry, AuditHead, ChainBreak
+from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.printed import printed
+from tollkeeper.infra.cli import exits
+from tollkeeper.infra.cli.documents_keys import of_audit_check, of_audit_entry, of_head
+from tollkeeper.infra.cli.output import (
+    Column,
+    left,
+    note,
+    print_json,
+    print_table,
+    right,
+    say,
+    when,
+    whole,
+)
+from tollkeeper.infra.cli.progress import counting
 from tollkeeper.infra.cli.session import load_settings, with_tollkeeper
 
 if TYPE_CHECKING:
     from tollkeeper.infra.facade import Tollkeeper
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-def audit(
+_HEAD = re.compile(r"([0-9]{1,18}):((?:[0-9a-f]{2}){0,64})")
+_HELP = ("-h", "--help")
+
+
+class _ListsByDefault(TyperGroup):
+    """Takes ``audit --account acme`` for ``audit list --account acme``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words behind ``audit``."""
+        if args and args[0].startswith("-") and args[0] not in _HELP:
+            args = ["list", *args]
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
+
+
+app = typer.Typer(
+    cls=_ListsByDefault,
+    no_args_is_help=True,
+    help="Show who changed what, and check that nobody changed the log.",
+)
+
+
+@app.command("list")
+def list_(
     ctx: typer.Context,
     *,
     account: Annotated[str, typer.Option(help="Whose changes; * for those to the plans.")],
@@ -21,7 +64,7 @@ def audit(
         str | None, typer.Option(help="Begin after the entry of this id.", show_default="the first")
     ] = None,
     limit: Annotated[int, typer.Option(help="How many at most, 1-1000.")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show who issued, rotated and revoked an account's keys, and changed its plan."""
 
@@ -32,18 +75,115 @@ def audit(
     if as_json:
         print_json([of_audit_entry(entry) for entry in entries])
         return
-    columns = left("id", "time (UTC)", "actor", "action", "subject", "details")
+    columns = [
+        Column("#", right=True),
+        *left("time (UTC)", "actor", "action", "subject", "details"),
+        *whole("id"),
+    ]
     rows = [
         (
-            entry.id,
+            "" if entry.sequence is None else entry.sequence,
             when(entry.at),
             entry.actor,
             entry.action,
             entry.subject,
-            ", ".join(f"{name} {value}" for name, value in entry.details.items()),
+            ", ".join(f"{name} {value}" for name, value in entry.details.items() if value),
+            entry.id,
         )
         for entry in entries
     ]
     print_table(f"Changes in {account}", columns, rows, empty=f"nothing was changed in {account}")
     if len(entries) == limit:
         note(f"there may be more: --after {entries[-1].id}")
+
+
+@app.command()
+def verify(
+    ctx: typer.Context,
+    *,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose log; * for that of the plans and of unknown callers.", show_default="all"
+        ),
+    ] = None,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEQUENCE:MAC",
+            help="Where the account's log ended when you last looked, as this command printed it: "
+            "with it, a log whose end was cut off is told too.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Follow the chain of MACs through the audit log, and show where it breaks, if it does.
+
+    Write the heads down outside of the store. Exits with 1 if a chain breaks.
+    """
+    known = None if head is None else _read_head(head)
+    if known is not None and account is None:
+        raise InvalidRequest("--head is of one account: name its --account")
+
+    async def work(tk: "Tollkeeper") -> list[AuditCheck]:
+        with counting("following audit entries") as progress:
+            if account is not None:
+                return [await tk.verify_audit(account=account, known=known, progress=progress)]
+            done: list[AuditCheck] = []
+
+            def passed(sequence: int) -> None:
+                progress(_followed(done) + sequence)
+
+            async for check in tk.verify_audit.all(progress=passed):
+                done.append(check)
+            return done
+
+    checks = with_tollkeeper(load_settings(ctx), work)
+    whole_ = all(check.ok for check in checks)
+    if as_json:
+        print_json({"ok": whole_, "accounts": [of_audit_check(check) for check in checks]})
+    else:
+        _print(checks)
+    if not whole_:
+        raise typer.Exit(exits.FAULTS_FOUND)
+
+
+def _read_head(text: str) -> AuditHead:
+    match = _HEAD.fullmatch(text)
+    if match is None:
+        raise InvalidRequest("--head reads 17:9f86d0…, as `audit verify` prints it")
+    return AuditHead(int(match[1]), bytes.fromhex(match[2]))
+
+
+def _followed(checks: Iterable[AuditCheck]) -> int:
+    return sum(check.state.head.sequence for check in checks)
+
+
+def _print(checks: list[AuditCheck]) -> None:
+    columns = [*whole("account"), *right("entries", "before"), *left("result"), *whole("head")]
+    rows = [
+        (
+            check.account,
+            check.state.entries,
+            check.state.unchained,
+            _result(check.state.fault),
+            of_head(check.state.head),
+        )
+        for check in checks
+    ]
+    print_table("Audit logs", columns, rows, empty="there are no audit entries")
+    broken = sum(not check.ok for check in checks)
+    if broken:
+        say(f"{broken} of {len(checks)} broken: somebody changed the log, or its key is missing")
+    elif checks:
+        say(f"{_followed(checks)} entries, all as they were written")
+    if any(check.state.unchained for check in checks):
+        note("before: entries from before there were chains; nothing proves those")
+
+
+def _result(fault: ChainBreak | None) -> Text:
+    if fault is None:
+        return Text("OK", style="green")
+    named = f" at {fault.entry_id}" if fault.entry_id else ""
+    detail = f" ({fault.detail})" if fault.detail else ""
+    return Text(printed(f"broken at {fault.sequence}: {fault.fault}{named}{detail}"), style="red")

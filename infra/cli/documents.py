@@ -1,10 +1,8 @@
 """What the commands print as JSON: exact amounts, times in UTC, nothing secret."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from tollkeeper.domain.api_keys import ApiKey
 from tollkeeper.domain.attempts import Attempt
-from tollkeeper.domain.audit import AuditEntry
 from tollkeeper.domain.completions import Completion, Receipt
 from tollkeeper.domain.embeddings import Embeddings
 from tollkeeper.domain.ledger import Balance, Entry, Hold
@@ -18,43 +16,6 @@ from tollkeeper.infra.cli.output import Document, iso
 def of_money(money: Money) -> Document:
     """Write an amount: decimal text, and whole nano-units as text, for no reader to round."""
     return {"amount": money.amount, "currency": money.currency, "nanos": str(money.nanos)}
-
-
-def of_key(key: ApiKey, *, at: datetime) -> Document:
-    """Write a key as it stands at *at*."""
-    return {
-        "id": key.id,
-        "account": key.account,
-        "name": key.name,
-        "display": key.display,
-        "scopes": sorted(key.scopes),
-        "state": str(key.state(at)),
-        "created_at": iso(key.created_at),
-        "last_used_at": iso(key.last_used_at),
-        "expires_at": iso(key.expires_at),
-        "revoked_at": iso(key.revoked_at),
-        "secrets": [
-            {
-                "display": f"{key.prefix}_{secret.kid[:4]}…",
-                "works_from": iso(secret.not_before),
-                "works_until": iso(secret.not_after),
-            }
-            for secret in key.secrets
-        ],
-    }
-
-
-def of_audit_entry(entry: AuditEntry) -> Document:
-    """Write who changed what."""
-    return {
-        "id": entry.id,
-        "at": iso(entry.at),
-        "account": entry.account,
-        "actor": entry.actor,
-        "action": entry.action,
-        "subject": entry.subject,
-        "details": dict(entry.details),
-    }
 
 
 def of_entry(entry: Entry) -> Document:

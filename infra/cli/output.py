@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tollkeeper.domain.money import Money
+from tollkeeper.domain.printed import printed, printed_json
 from tollkeeper.infra.cli.printable import printable, without_controls
 
 _WIDE = 10_000
@@ -70,8 +71,8 @@ def write_text(text: str) -> None:
 
 
 def print_json(document: object) -> None:
-    """Print one JSON document."""
-    write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    """Print one JSON document; what a terminal would obey is written as JSON writes it."""
+    write(printed_json(json.dumps(document, ensure_ascii=False, indent=2)) + "\n")
 
 
 @frozen
@@ -108,7 +109,8 @@ def print_table(
 
     Where a terminal is too narrow for the table, each row is printed as a list.
     """
-    lines = [[c if isinstance(c, Text) else Text(printable(str(c))) for c in row] for row in rows]
+    # On one line: a line end in a name must not look like another row.
+    lines = [[c if isinstance(c, Text) else Text(printed(str(c))) for c in row] for row in rows]
     widths = [
         _narrowest(column, [line[place] for line in lines]) for place, column in enumerate(columns)
     ]

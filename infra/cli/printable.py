@@ -2,12 +2,14 @@
 
 import unicodedata
 
+from tollkeeper.domain.printed import printed
+
 _LAYOUT = "\n\t"
 
 
 def printable(text: str) -> str:
     r"""Return *text* with what cannot be printed written out, such as ``\x1b``; lines stay."""
-    return "".join(c if c.isprintable() or c in _LAYOUT else _written_out(c) for c in text)
+    return "".join(c if c in _LAYOUT else printed(c) for c in text)
 
 
 def without_controls(text: str) -> str:
@@ -16,9 +18,5 @@ def without_controls(text: str) -> str:
     Unlike :func:`printable` this leaves blanks and joiners alone, which languages need.
     """
     return "".join(
-        _written_out(c) if unicodedata.category(c) == "Cc" and c not in _LAYOUT else c for c in text
+        printed(c) if unicodedata.category(c) == "Cc" and c not in _LAYOUT else c for c in text
     )
-
-
-def _written_out(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")

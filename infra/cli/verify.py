@@ -29,7 +29,7 @@ from tollkeeper.infra.cli.suite_run import Event, Result, Wanted, require_kit, r
 
 PARTS_OF_A_STORE = (
     *("ledger", "key_store", "usage_log", "plan_store", "audit_log"),
-    *("attempt_log", "outbox"),
+    *("attempt_log", "outbox", "quota_counter", "data_key_store", "credential_store"),
 )
 PORTS = (
     *("store", *PARTS_OF_A_STORE),

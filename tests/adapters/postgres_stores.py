@@ -6,9 +6,12 @@ import pytest
 
 from tollkeeper.adapters.postgres.attempt_log import PostgresAttemptLog
 from tollkeeper.adapters.postgres.audit_log import PostgresAuditLog
+from tollkeeper.adapters.postgres.credential_store import PostgresCredentialStore
+from tollkeeper.adapters.postgres.data_key_store import PostgresDataKeyStore
 from tollkeeper.adapters.postgres.key_store import PostgresKeyStore
 from tollkeeper.adapters.postgres.ledger import PostgresLedger
 from tollkeeper.adapters.postgres.plan_store import PostgresPlanStore
+from tollkeeper.adapters.postgres.quota_counter import PostgresQuotaCounter
 from tollkeeper.adapters.postgres.store import PostgresStore
 from tollkeeper.adapters.postgres.usage_log import PostgresUsageLog
 
@@ -46,6 +49,18 @@ class InADatabase:
     @pytest.fixture
     async def attempt_log(self, store: PostgresStore) -> PostgresAttemptLog:
         return store.attempt_log
+
+    @pytest.fixture
+    async def quota_counter(self, store: PostgresStore) -> PostgresQuotaCounter:
+        return store.quota_counter
+
+    @pytest.fixture
+    async def data_key_store(self, store: PostgresStore) -> PostgresDataKeyStore:
+        return store.data_key_store
+
+    @pytest.fixture
+    async def credential_store(self, store: PostgresStore) -> PostgresCredentialStore:
+        return store.credential_store
 
 
 class InADatabaseBehindAPooler(InADatabase):

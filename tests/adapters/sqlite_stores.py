@@ -7,9 +7,12 @@ import pytest
 
 from tollkeeper.adapters.sqlite.attempt_log import SqliteAttemptLog
 from tollkeeper.adapters.sqlite.audit_log import SqliteAuditLog
+from tollkeeper.adapters.sqlite.credential_store import SqliteCredentialStore
+from tollkeeper.adapters.sqlite.data_key_store import SqliteDataKeyStore
 from tollkeeper.adapters.sqlite.key_store import SqliteKeyStore
 from tollkeeper.adapters.sqlite.ledger import SqliteLedger
 from tollkeeper.adapters.sqlite.plan_store import SqlitePlanStore
+from tollkeeper.adapters.sqlite.quota_counter import SqliteQuotaCounter
 from tollkeeper.adapters.sqlite.store import SqliteStore
 from tollkeeper.adapters.sqlite.usage_log import SqliteUsageLog
 
@@ -45,3 +48,15 @@ class OnAFile:
     @pytest.fixture
     async def attempt_log(self, store: SqliteStore) -> SqliteAttemptLog:
         return store.attempt_log
+
+    @pytest.fixture
+    async def quota_counter(self, store: SqliteStore) -> SqliteQuotaCounter:
+        return store.quota_counter
+
+    @pytest.fixture
+    async def data_key_store(self, store: SqliteStore) -> SqliteDataKeyStore:
+        return store.data_key_store
+
+    @pytest.fixture
+    async def credential_store(self, store: SqliteStore) -> SqliteCredentialStore:
+        return store.credential_store

@@ -263,5 +263,14 @@ def insert_event(connection: sqlite3.Connection, event_id: str) -> None:
     )
 
 
+def insert_audit_entry(connection: sqlite3.Connection, entry_id: str, account: str) -> None:
+    """Write an audit entry as version 1 does: by the names of the columns that it knows."""
+    connection.execute(
+        "INSERT INTO audit_entries (id, at, account, actor, action, subject, details) "
+        "VALUES (?, ?, ?, 'cli', 'key.issued', 'key_1', '{}')",
+        (entry_id, TIME, account),
+    )
+
+
 def _insert(connection: sqlite3.Connection, table: str, row: tuple[object, ...]) -> None:
     connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)

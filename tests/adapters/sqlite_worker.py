@@ -10,10 +10,14 @@ import resource
 import sys
 from pathlib import Path
 
-from tests.adapters.sqlite_calls import books, call, capture, grant, place, release
+from attrs import evolve
+
+from tests.adapters.sqlite_calls import NOW, books, call, capture, grant, place, release
 from tollkeeper.adapters.sqlite.store import SqliteStore
-from tollkeeper.contracts.samples import new_id, usd
+from tollkeeper.contracts.audit_log_chains import chain
+from tollkeeper.contracts.samples import an_api_key, an_audit_entry, new_id, usd
 from tollkeeper.domain.errors import InsufficientCredit, PortError, Unavailable
+from tollkeeper.domain.key_limits import Quota
 
 
 def tell(*words: object) -> None:
@@ -72,6 +76,32 @@ async def open_and_charge(path: str) -> None:
         await grant(store, usd(1), key)
         await call(store, key)
         tell("charged")
+
+
+async def issue_on_and_on(path: str) -> None:
+    """Keep keys, and audit it, from many callers until somebody kills the process."""
+
+    async def caller() -> None:
+        while True:
+            key = an_api_key("acme", at=NOW)
+            audit = evolve(an_audit_entry("acme", at=NOW), subject=key.id)
+            await store.key_store.add(key, audit=audit)
+            tell("issued", key.id)
+
+    async with SqliteStore(path) as store:
+        await asyncio.gather(*(caller() for _ in range(20)))
+
+
+async def chain_and_count(path: str) -> None:
+    """Write chained entries and count calls when told to, beside other processes."""
+    async with SqliteStore(path) as store:
+        tell("ready")
+        await asyncio.to_thread(sys.stdin.readline)
+        taken = await asyncio.gather(
+            *(store.quota_counter.take("key_1", Quota(100), at=NOW) for _ in range(60)),
+            *(chain(store.audit_log, "acme", at=NOW) for _ in range(10)),
+        )
+        tell("took", sum(each is True for each in taken))
 
 
 async def fork(path: str) -> None:

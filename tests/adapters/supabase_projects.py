@@ -10,9 +10,12 @@ from tests.servers.postgrest_database import project_database
 from tollkeeper.adapters.supabase.attempt_log import SupabaseAttemptLog
 from tollkeeper.adapters.supabase.audit_log import SupabaseAuditLog
 from tollkeeper.adapters.supabase.connections import SupabaseConnections
+from tollkeeper.adapters.supabase.credential_store import SupabaseCredentialStore
+from tollkeeper.adapters.supabase.data_key_store import SupabaseDataKeyStore
 from tollkeeper.adapters.supabase.key_store import SupabaseKeyStore
 from tollkeeper.adapters.supabase.ledger import SupabaseLedger
 from tollkeeper.adapters.supabase.plan_store import SupabasePlanStore
+from tollkeeper.adapters.supabase.quota_counter import SupabaseQuotaCounter
 from tollkeeper.adapters.supabase.store import SupabaseStore
 from tollkeeper.adapters.supabase.usage_log import SupabaseUsageLog
 
@@ -71,3 +74,15 @@ class InAProject:
     @pytest.fixture
     async def attempt_log(self, store: SupabaseStore) -> SupabaseAttemptLog:
         return store.attempt_log
+
+    @pytest.fixture
+    async def quota_counter(self, store: SupabaseStore) -> SupabaseQuotaCounter:
+        return store.quota_counter
+
+    @pytest.fixture
+    async def data_key_store(self, store: SupabaseStore) -> SupabaseDataKeyStore:
+        return store.data_key_store
+
+    @pytest.fixture
+    async def credential_store(self, store: SupabaseStore) -> SupabaseCredentialStore:
+        return store.credential_store

@@ -43,6 +43,17 @@ FROM generate_series(1, 10000) AS n, generate_series(1, 2) AS p;
 INSERT INTO audit_entries (account, sequence, id, at, actor, action, subject, details)
 SELECT 'account ' || n % 100, n, 'audit ' || n, '2001-01-01', 'a', 'b', 'c', '{}'
 FROM generate_series(1, 10000) AS n;
+INSERT INTO key_quotas (key_id, period, since, used)
+SELECT 'key ' || n, 'day', '2001-01-01', 1 FROM generate_series(1, 10000) AS n;
+INSERT INTO data_keys (id, account, algorithm, kek_id, wrapped, commitment, state, created_at,
+    version)
+SELECT 'data key ' || n, 'account ' || n, 1, 'k', 'w', 'c', 'primary', '2001-01-01', 1
+FROM generate_series(1, 10000) AS n;
+INSERT INTO credentials (id, account, provider, base_url, label, sealed, data_key_id, created_at,
+    version)
+SELECT 'credential ' || n, 'account ' || n, 'openai', 'u', 'default', 's', 'data key ' || n,
+    '2001-01-01', 1
+FROM generate_series(1, 10000) AS n;
 INSERT INTO plans (name, operations, models, markup_bps)
 SELECT 'plan ' || n, '{}', '{}', 0 FROM generate_series(1, 10000) AS n;
 INSERT INTO subscriptions (account, plan, starts_at)
@@ -72,7 +83,18 @@ EVENT = """[{"id": "an event", "account": "account 7", "key_id": "key", "call_id
 "provenance": "reported", "cost": 0, "cost_currency": "USD", "charge": 0, "charge_currency": "USD",
 "price_id": "p", "occurred_at": "2001-01-01T00:00:00Z", "attempt": 1}]"""
 OLD_EVENT = EVENT.replace("an event", "old event 7").replace("17", "7")
-SECRET = "'{new kid}', '{x}', '{p}', '{2001-01-01}', '{NULL}'"
+KEY = """{"id": "key 7", "account": "account 7", "name": "a key", "description": "", "scopes": [],
+"prefix": "tk", "created_at": "2001-01-01T00:00:00Z", "version": 2, "limits": [], "networks": [],
+"metadata": {}, "secrets": [{"kid": "new kid", "verifier": "x", "pepper_id": "p",
+"not_before": "2001-01-01T00:00:00Z"}]}"""
+DATA_KEY = """{"id": "data key 7", "account": "account 7", "algorithm": 1, "kek_id": "k",
+"wrapped": "w", "commitment": "c", "state": "primary", "created_at": "2001-01-01T00:00:00Z",
+"version": 2}"""
+NEW_DATA_KEY = DATA_KEY.replace("data key 7", "new")
+CREDENTIAL = """{"id": "credential 7", "account": "account 7", "provider": "openai",
+"base_url": "u", "label": "new", "sealed": "s", "data_key_id": "data key 7",
+"created_at": "2001-01-01T00:00:00Z", "version": 2}"""
+NEW_CREDENTIAL = CREDENTIAL.replace("credential 7", "new")
 AUDIT = """'{"id": "new audit", "at": "2001-01-01T00:00:00Z", "account": "account 7", "actor": "a",
 "action": "b", "subject": "c", "details": {}}'"""
 CAPTURE = f"capture_hold('hold 5007', 0, 'USD', 'new', '2001-01-01', '{EVENT}', '[]')"
@@ -109,10 +131,29 @@ QUESTIONS = {
     "a page of keys": "key_page('account 7', NULL, 10)",
     "a later page of keys": "key_page('account 7', 'key 5007', 10)",
     "the last use of keys": "mark_keys_used('{key 7, key 8}', '{2001-01-02, 2001-01-02}')",
-    "a replaced key": (
-        "replace_key('key 7', 'account 7', 'a key', '{}', 'tk', '2001-01-01', NULL, NULL, 2, "
-        f"{SECRET}, {AUDIT})"
-    ),
+    "a page of all keys": "all_keys('key 5007', 10)",
+    "a replaced key": f"replace_key('{KEY}', {AUDIT})",
+    "a removed key": f"remove_key('key 7', 'account 7', 1, {AUDIT})",
+    "a call of a quota": "take_quota('key 7', 'day', '2001-01-01', 1, 10)",
+    "the first call of a day": "take_quota('key 7', 'day', '2001-01-02', 1, 10)",
+    "a call given back": "give_back_quota('key 7', 'day', '2001-01-01', 1)",
+    "what is used of a quota": "used_quota('key 7', 'day', '2001-01-01')",
+    "a new data key": f"add_data_key('{NEW_DATA_KEY}', {AUDIT})",
+    "a replaced data key": f"replace_data_key('{DATA_KEY}', {AUDIT})",
+    "the primary data key": "primary_data_key('account 7')",
+    "a data key": "data_key_by_id('account 7', 'data key 7')",
+    "an account's data keys": "data_key_page('account 7', NULL, NULL)",
+    "a page of all data keys": "all_data_keys('data key 5007', 10)",
+    "a new credential": f"add_credential('{NEW_CREDENTIAL}', {AUDIT})",
+    "a replaced credential": f"replace_credential('{CREDENTIAL}', {AUDIT})",
+    "a removed credential": f"remove_credential('credential 7', 'account 7', 1, {AUDIT})",
+    "an account forgotten": f"forget_credentials('account 7', {AUDIT})",
+    "a credential": "credential_by_id('account 7', 'credential 7')",
+    "a page of credentials": "credential_page('account 7', 'credential 7', 10)",
+    "the credentials under a data key": "credentials_under('data key 7', NULL, 10)",
+    "the end of an account's chain": "audit_head('account 7')",
+    "an audit entry of no change": f"add_audit({AUDIT})",
+    "accounts with audit entries": "audit_accounts('account 4', 10)",
     "a page of the audit log": "audit_page('account 7', NULL, 10)",
     "a later page of the audit log": "audit_page('account 7', 'audit 5007', 10)",
     "an account's plan": "plan_of('account 7', '2001-01-02')",
@@ -178,7 +219,8 @@ async def test_what_pages_are_ordered_by_is_compared_by_code_point(url: str) -> 
             JOIN pg_collation AS o ON o.oid = a.attcollation AND o.collname <> 'C'
             WHERE (c.relname, a.attname) IN (('usage_events', 'id'), ('attempts', 'id'),
                 ('messages', 'id'), ('api_keys', 'id'), ('audit_entries', 'id'),
-                ('key_secrets', 'kid'), ('plans', 'name'))
+                ('key_secrets', 'kid'), ('plans', 'name'),
+                ('data_keys', 'id'), ('credentials', 'id'), ('audit_entries', 'account'))
         """)
         assert [row[0] for row in rows] == []
     finally:

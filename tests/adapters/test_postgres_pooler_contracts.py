@@ -17,10 +17,13 @@ from tollkeeper.adapters.postgres.connections import PostgresConnections
 from tollkeeper.adapters.postgres.outbox import PostgresOutbox
 from tollkeeper.contracts.attempt_log import AttemptLogContract
 from tollkeeper.contracts.audit_log import AuditLogContract
+from tollkeeper.contracts.credential_store import CredentialStoreContract
+from tollkeeper.contracts.data_key_store import DataKeyStoreContract
 from tollkeeper.contracts.key_store import KeyStoreContract
 from tollkeeper.contracts.ledger import LedgerContract
 from tollkeeper.contracts.outbox import OutboxContract
 from tollkeeper.contracts.plan_store import PlanStoreContract
+from tollkeeper.contracts.quota_counter import QuotaCounterContract
 from tollkeeper.contracts.store import StoreContract
 from tollkeeper.contracts.usage_log import UsageLogContract
 
@@ -52,6 +55,18 @@ class TestPostgresPlanStoreThroughAPooler(InADatabaseBehindAPooler, PlanStoreCon
 
 
 class TestPostgresAuditLogThroughAPooler(InADatabaseBehindAPooler, AuditLogContract):
+    pass
+
+
+class TestPostgresQuotaCounterThroughAPooler(InADatabaseBehindAPooler, QuotaCounterContract):
+    pass
+
+
+class TestPostgresDataKeyStoreThroughAPooler(InADatabaseBehindAPooler, DataKeyStoreContract):
+    pass
+
+
+class TestPostgresCredentialStoreThroughAPooler(InADatabaseBehindAPooler, CredentialStoreContract):
     pass
 
 

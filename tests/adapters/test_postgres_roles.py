@@ -15,6 +15,7 @@ from tollkeeper.adapters.postgres.ledger import PostgresLedger
 from tollkeeper.adapters.postgres.outbox import PostgresOutbox
 from tollkeeper.adapters.postgres.schema import health_of
 from tollkeeper.adapters.postgres.store import PostgresStore
+from tollkeeper.contracts.samples import an_audit_entry
 from tollkeeper.contracts.store import StoreContract
 from tollkeeper.domain.errors import CredentialsRefused, InvalidRequest, NotFound
 from tollkeeper.domain.money import Money
@@ -46,7 +47,9 @@ WHERE c.relnamespace = 'tollkeeper'::regnamespace AND c.relkind IN ('r', 'p', 'v
 """
 INTERNAL = {
     *("append_audit", "append_captured_usage", "archive_usage", "grant_use", "lock_balance"),
-    *("put_secrets", "refuse_change", "renew_grants"),
+    *("put_secrets", "refuse_change", "renew_grants", "lock_key", "lock_data_key"),
+    *("lock_credential", "await_primary_turn", "require_unused", "share_data_key"),
+    *("refuse_data_key", "refuse_twin"),
 }
 NOW = datetime(2001, 1, 1, tzinfo=UTC)
 
@@ -94,6 +97,28 @@ async def test_a_service_role_may_call_what_applications_call_and_touch_no_table
     async with PostgresStore.from_url(as_role(database, "service_role")) as store:
         assert "PostgreSQL" in await store.health()
         assert await store.outbox.claim(topic="none", at=NOW, lease=timedelta(minutes=1)) == ()
+
+
+@pytest.mark.anyio
+async def test_nobody_changes_an_audit_entry(database: str) -> None:
+    """Neither the hosts' role nor the owner of the tables can (T24)."""
+    entry = an_audit_entry("stays", at=NOW)
+    async with PostgresStore.from_url(as_role(database, "service_role")) as store:
+        await store.audit_log.append(entry)
+        changes = (
+            "UPDATE tollkeeper.audit_entries SET actor = 'nobody'",
+            "DELETE FROM tollkeeper.audit_entries",
+            "TRUNCATE tollkeeper.audit_entries",
+        )
+        for change in changes:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await ask(as_role(database, "service_role"), change)
+            with pytest.raises(asyncpg.RaiseError, match="append-only"):
+                await ask(database, change)
+        document = "SELECT tollkeeper.append_audit('{}')"
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await ask(as_role(database, "service_role"), document)
+        assert await store.audit_log.entries(account="stays") == (entry,)
 
 
 @pytest.mark.anyio

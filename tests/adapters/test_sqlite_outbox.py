@@ -34,7 +34,9 @@ class TestSqliteOutbox(OutboxContract):
 @pytest.mark.anyio
 async def test_a_message_is_there_if_the_change_is(database: Database, tmp_path: Path) -> None:
     def change(connection: sqlite3.Connection, *, fails: bool) -> None:
-        connection.execute("INSERT INTO plans VALUES ('basic', '[]', '[]', NULL, NULL, NULL, 0)")
+        connection.execute(
+            "INSERT INTO plans (name, operations, models, markup_bps) VALUES ('basic', '', '', 0)"
+        )
         append_messages(connection, [a_message("acme", "mail", at=NOW)])
         if fails:
             raise LookupError

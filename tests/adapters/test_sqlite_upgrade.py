@@ -61,7 +61,14 @@ async def test_upgrade_keeps_every_row(old: Path) -> None:
     before = rows(old)
     async with SqliteStore(old):
         pass
-    before["usage_events"] = [(*row, 1) for row in before["usage_events"]]
+    new: dict[str, tuple[object, ...]] = {
+        "usage_events": (1,),
+        "api_keys": ("", None, "[]", None, None, "[]", "{}", None, None),
+        "plans": ("closed",),
+        "audit_entries": (1, b"", ""),
+    }
+    for table, columns in new.items():
+        before[table] = [(*row, *columns) for row in before[table]]
     assert rows(old) == before
     assert query(old, VERSION) == [(SCHEMA_VERSION,)]
     assert query(old, "PRAGMA integrity_check") == [("ok",)]

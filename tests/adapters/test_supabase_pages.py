@@ -24,6 +24,23 @@ from tollkeeper.domain.ledger import Hold
 __all__ = ["project"]
 NOW = datetime(2001, 1, 1, tzinfo=UTC)
 MANY = 300
+MANY_OF_EACH = """
+SET search_path TO tollkeeper;
+INSERT INTO api_keys (id, account, name, scopes, prefix, created_at, version)
+SELECT 'many ' || n, 'many', 'a key', '{}', 'tk', '2001-01-01', 1
+FROM generate_series(1001, 1200) AS n;
+INSERT INTO data_keys (id, account, algorithm, kek_id, wrapped, commitment, state, created_at,
+    version)
+SELECT 'many_' || n, 'many', 1, 'k', 'w', '0123456789abcdef', 'readable', '2001-01-01', 1
+FROM generate_series(1001, 1200) AS n;
+INSERT INTO credentials (id, account, provider, base_url, label, sealed, data_key_id, created_at,
+    version)
+SELECT 'many_' || n, 'many', 'openai', 'u', 'label ' || n, 's', 'many_1001', '2001-01-01', 1
+FROM generate_series(1001, 1200) AS n;
+INSERT INTO audit_entries (account, sequence, id, at, actor, action, subject, details)
+SELECT 'many ' || n, 1, 'many ' || n, '2001-01-01', 'a', 'b', 'c', '{}'
+FROM generate_series(1001, 1200) AS n;
+"""
 
 
 def later(n: int) -> datetime:
@@ -64,6 +81,22 @@ class TestSmallAnswers(InAProject):
         assert await store.key_store.list(account=name, limit=1000) == tuple(keys)
         entries = await store.audit_log.entries(account=name, limit=1000)
         assert sorted(entry.id for entry in entries) == sorted(audit.id for audit in audits)
+
+    async def test_keys_data_keys_and_credentials_of_all_do_too(
+        self, store: SupabaseStore, project: PostgrestServer
+    ) -> None:
+        await run_sql(project.database, MANY_OF_EACH)
+        keys = await store.key_store.page(after="many ", limit=MANY)
+        assert [key.id for key in keys][:2] == ["many 1001", "many 1002"]
+        assert len(keys) >= 200
+        data_keys = await store.data_key_store.page(after="many_", limit=200)
+        assert [key.id for key in data_keys] == [f"many_{n}" for n in range(1001, 1201)]
+        assert await store.data_key_store.of_account("many") == data_keys
+        credentials = await store.credential_store.list(account="many", limit=MANY)
+        assert [each.id for each in credentials] == [f"many_{n}" for n in range(1001, 1201)]
+        assert await store.credential_store.encrypted_with("many_1001", limit=MANY) == credentials
+        accounts = await store.audit_log.accounts(after="many ", limit=200)
+        assert accounts == tuple(f"many {n}" for n in range(1001, 1201))
 
     async def test_all_plans_are_returned_by_name(
         self, store: SupabaseStore, project: PostgrestServer

@@ -6,10 +6,16 @@ from typing import Any
 import pytest
 
 from tests.adapters.supabase_scripted import Scripted, connections, player, rows, scripted
+from tollkeeper.adapters.sql.key_documents import key_document
 from tollkeeper.adapters.supabase.connections import SupabaseConnections
+from tollkeeper.adapters.supabase.credential_store import SupabaseCredentialStore
+from tollkeeper.adapters.supabase.key_store import SupabaseKeyStore
 from tollkeeper.adapters.supabase.ledger import SupabaseLedger
+from tollkeeper.adapters.supabase.quota_counter import SupabaseQuotaCounter
 from tollkeeper.adapters.supabase.values import duration_text, read_rows
+from tollkeeper.contracts.samples import an_api_key, an_audit_entry
 from tollkeeper.domain.errors import CorruptResponse
+from tollkeeper.domain.key_limits import Quota
 from tollkeeper.domain.money import Money
 
 pytestmark = pytest.mark.anyio
@@ -101,9 +107,54 @@ def test_durations_are_read_as_the_database_writes_them(
         assert duration_text(expected) == f"{expected // timedelta(microseconds=1)} microseconds"
 
 
-@pytest.mark.parametrize("verifiers", [["61"], ["\\x6"], ["\\xzz"], [1], "\\x61", [None]])
-def test_bytes_that_are_none_are_noticed(verifiers: object) -> None:
+@pytest.mark.parametrize("mac", ["61", "\\x6", "\\xzz", 1, ["\\x61"], None])
+def test_bytes_that_are_none_are_noticed(mac: object) -> None:
     with pytest.raises(CorruptResponse):
-        read_rows([{"verifiers": verifiers}], lambda row: row["verifiers"], port="store")
-    right = read_rows([{"verifiers": ["\\x00ff"]}], lambda row: row["verifiers"], port="store")
-    assert right == [[b"\x00\xff"]]
+        read_rows([{"mac": mac}], lambda row: row["mac"], port="store")
+    right = read_rows([{"mac": "\\x00ff"}], lambda row: row["mac"], port="store")
+    assert right == [b"\x00\xff"]
+
+
+KEY = an_api_key("a", at=NOW)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *({"version": "1"}, {"version": True}, {"name": None}, {"scopes": "chat"}),
+        *({"scopes": [1]}, {"created_at": "2001-01-01T00:00:00"}, {"expires_at": 7}),
+        *({"limits": None}, {"limits": [{}]}, {"networks": ["10.0.0.1/8"]}, {"metadata": []}),
+        {"limits": [{"requests": 1, "period": 60_000_000, "on_outage": "never"}]},
+        *({"metadata": {"a": 1}}, {"quota_calls": 0, "quota_period": "day"}),
+        *({"quota_calls": 1, "quota_period": "year"}, {"seal": "61", "seal_pepper_id": "p"}),
+        *({"seal": "\\x61", "seal_pepper_id": None}, {"secrets": None}),
+        {"secrets": [{"kid": "k", "verifier": "61", "pepper_id": "p"}]},
+    ],
+)
+async def test_a_key_that_is_not_of_its_types_is_an_error(
+    connections: SupabaseConnections, scripted: Scripted, damage: dict[str, Any]
+) -> None:
+    store, document = SupabaseKeyStore(connections), key_document(KEY)
+    scripted.plays = [rows({"document": document})]
+    assert await store.find("kid") == KEY
+    for found in ({"document": {**document, **damage}}, {"document": "{}"}, {"key": document}):
+        scripted.plays = [rows(found)]
+        with pytest.raises(CorruptResponse):
+            await store.find("kid")
+
+
+async def test_counts_that_are_none_are_an_error(
+    connections: SupabaseConnections, scripted: Scripted
+) -> None:
+    counter, store = SupabaseQuotaCounter(connections), SupabaseCredentialStore(connections)
+    audit = an_audit_entry("a", at=NOW)
+    answers: list[list[dict[str, object]]] = [[], [{}], [{"taken": 1}], [{"forgotten": "1"}]]
+    for found in [*answers, [{"taken": True}, {"taken": True}]]:
+        scripted.plays = [rows(*found)]
+        with pytest.raises(CorruptResponse):
+            await counter.take("key", Quota(1), at=NOW)
+        with pytest.raises(CorruptResponse):
+            await store.forget("a", audit=audit)
+    scripted.plays = [rows({"used": "1"})]
+    with pytest.raises(CorruptResponse):
+        await counter.used("key", Quota(1), at=NOW)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from attrs import evolve
 
-from tollkeeper.contracts.contract import Contract
+from tollkeeper.contracts.audit_log_chains import AuditLogChains
 from tollkeeper.contracts.samples import ODD_TEXT, an_api_key, an_audit_entry, new_id
 from tollkeeper.domain.audit import AuditEntry
 from tollkeeper.domain.errors import NotFound
@@ -15,11 +15,11 @@ from tollkeeper.ports.key_store import KeyStore
 
 
 async def write(key_store: KeyStore, entry: AuditEntry) -> None:
-    """Write *entry* with a change, the one way to write any."""
+    """Write *entry* with a change."""
     await key_store.add(an_api_key(entry.account, at=entry.at), audit=entry)
 
 
-class AuditLogContract(Contract):
+class AuditLogContract(AuditLogChains):
     """What every audit log promises. Fixtures: ``audit_log``, ``key_store`` of the same store."""
 
     async def test_entry_comes_back_as_given(

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 from attrs import evolve
 
+from tollkeeper.contracts.audit_turns import Change, kept_in_turn, refused_out_of_turn
 from tollkeeper.contracts.contract import Contract
 from tollkeeper.contracts.samples import an_audit_entry
 from tollkeeper.domain.audit import AuditEntry
 from tollkeeper.domain.errors import NotFound
+from tollkeeper.domain.key_limits import OnOutage
 from tollkeeper.domain.plans import Plan, Subscription
 from tollkeeper.domain.rate_limits import RateLimit
 from tollkeeper.ports.audit_log import AuditLog
@@ -45,6 +47,51 @@ class PlanStoreContract(Contract):
         )
         await plan_store.put(plan, audit=audit)
         assert plan in await plan_store.plans()
+
+    @pytest.mark.parametrize("policy", [*OnOutage])
+    async def test_what_a_limit_does_on_an_outage_comes_back(
+        self,
+        plan_store: PlanStore,
+        plan: Plan,
+        audit: AuditEntry,
+        account: str,
+        now: datetime,
+        policy: OnOutage,
+    ) -> None:
+        await plan_store.put(plan, audit=audit)
+        plan = evolve(plan, rate_limit=RateLimit(7, timedelta(seconds=1)), on_outage=policy)
+        await plan_store.put(plan, audit=an_audit_entry(account, at=now))
+        assert plan in await plan_store.plans()
+        subscription = Subscription(account, plan.name, now)
+        await plan_store.subscribe(subscription, audit=an_audit_entry(account, at=now))
+        assert await plan_store.plan_of(account, at=now) == plan
+
+    async def test_change_out_of_turn_is_refused_whole(
+        self, plan_store: PlanStore, audit_log: AuditLog, plan: Plan, account: str, now: datetime
+    ) -> None:
+        async def refused(change: Change) -> None:
+            await refused_out_of_turn(change, audit_log, account, at=now)
+
+        subscription = Subscription(account, plan.name, now)
+        await refused(lambda audit: plan_store.put(plan, audit=audit))
+        assert plan not in await plan_store.plans()
+        await plan_store.put(plan, audit=an_audit_entry(account, at=now))
+        dearer = evolve(plan, markup_bps=500)
+        await refused(lambda audit: plan_store.put(dearer, audit=audit))
+        await refused(lambda audit: plan_store.subscribe(subscription, audit=audit))
+        assert plan in await plan_store.plans()
+        assert await plan_store.plan_of(account, at=now) is None
+
+    async def test_change_in_turn_is_kept_with_its_place(
+        self, plan_store: PlanStore, audit_log: AuditLog, plan: Plan, account: str, now: datetime
+    ) -> None:
+        async def kept(change: Change) -> None:
+            await kept_in_turn(change, audit_log, account, at=now)
+
+        subscription = Subscription(account, plan.name, now)
+        await kept(lambda audit: plan_store.put(plan, audit=audit))
+        await kept(lambda audit: plan_store.subscribe(subscription, audit=audit))
+        assert await plan_store.plan_of(account, at=now) == plan
 
     async def test_plans_come_by_name(
         self, plan_store: PlanStore, plan: Plan, account: str, now: datetime

@@ -2,12 +2,17 @@
 
 import uuid
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 
-from tollkeeper.domain.api_keys import ApiKey, KeySecret
+from tollkeeper.domain.api_keys import ApiKey, KeySeal, KeySecret
 from tollkeeper.domain.attempts import Attempt, Billed, Outcome, Settlement
 from tollkeeper.domain.audit import AuditEntry
+from tollkeeper.domain.credentials import StoredCredential
+from tollkeeper.domain.encryption import AES_256_GCM, DataKey, DataKeyState, WrappedKey
+from tollkeeper.domain.key_limits import KeyLimit, OnOutage, Quota, QuotaPeriod
 from tollkeeper.domain.meters import Meter, Provenance
 from tollkeeper.domain.money import Money
+from tollkeeper.domain.rate_limits import RateLimit
 from tollkeeper.domain.usage import UsageEvent
 
 ODD_TEXT = 'Ünïcode ✓ \'; DROP TABLE entries; -- "%s" {0} \\ 🚀'
@@ -120,5 +125,76 @@ def an_api_key(account: str, *, at: datetime, name: str = "a key") -> ApiKey:
         scopes=frozenset({"chat:complete", "audio:transcribe"}),
         prefix="tk_test",
         secrets=(a_key_secret(at=at),),
+        created_at=at,
+    )
+
+
+def a_full_api_key(account: str, *, at: datetime) -> ApiKey:
+    """Make a key that has something in every field, but that it is not revoked."""
+    return ApiKey(
+        id=new_id("key"),
+        account=account,
+        name=ODD_TEXT,
+        scopes=frozenset({"chat:complete", "audio:transcribe", "mail:send"}),
+        prefix="tk_test",
+        secrets=(a_key_secret(at=at), a_key_secret(at=at, lives=timedelta(days=1))),
+        created_at=at + timedelta(microseconds=123_456),
+        expires_at=at + timedelta(days=365, microseconds=1),
+        description=f"{ODD_TEXT} " * 3,
+        disabled_at=at + timedelta(hours=1, microseconds=7),
+        limits=(
+            KeyLimit(RateLimit(7, timedelta(milliseconds=1)), OnOutage.OPEN),
+            KeyLimit(RateLimit(60, timedelta(seconds=90, microseconds=1)), OnOutage.LOCAL),
+            KeyLimit(RateLimit(999_999_999, timedelta(days=365)), OnOutage.CLOSED),
+        ),
+        quota=Quota(10**18 - 1, QuotaPeriod.DAY),
+        networks=tuple(
+            map(
+                ip_network,
+                ("203.0.113.7/32", "10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32", "::1/128"),
+            )
+        ),
+        metadata={"team": "search", ODD_TEXT: ODD_TEXT, "empty": "", "a": "[1, null]"},
+        seal=KeySeal("pepper-of-the-contract", bytes(range(32))),
+    )
+
+
+def a_data_key(
+    account: str,
+    *,
+    at: datetime,
+    id: str | None = None,  # noqa: A002 - the field's own name
+    state: DataKeyState = DataKeyState.PRIMARY,
+) -> DataKey:
+    """Make a data key, wrapped as if by a key-encryption key."""
+    random = uuid.uuid4()
+    return DataKey(
+        id=id or new_id("dek"),
+        account=account,
+        algorithm=AES_256_GCM,
+        wrapped=WrappedKey("local/2001-01", random.bytes * 4),
+        commitment=random.bytes,
+        state=state,
+        created_at=at,
+    )
+
+
+def a_stored_credential(
+    account: str,
+    *,
+    at: datetime,
+    data_key_id: str,
+    id: str | None = None,  # noqa: A002 - the field's own name
+    label: str = "default",
+) -> StoredCredential:
+    """Make a credential, sealed as if under the data key."""
+    return StoredCredential(
+        id=id or new_id("credential"),
+        account=account,
+        provider="openai",
+        base_url="https://api.example.com/v1",
+        label=label,
+        sealed=b"\x01\x01" + uuid.uuid4().bytes * 4,
+        data_key_id=data_key_id,
         created_at=at,
     )

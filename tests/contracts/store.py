@@ -6,6 +6,9 @@ import pytest
 
 from tollkeeper.contracts.contract import Contract
 from tollkeeper.contracts.samples import (
+    a_data_key,
+    a_key_secret,
+    a_stored_credential,
     a_usage_event,
     an_api_key,
     an_attempt,
@@ -14,13 +17,17 @@ from tollkeeper.contracts.samples import (
     usd,
 )
 from tollkeeper.domain.errors import Conflict, NotFound
+from tollkeeper.domain.key_limits import Quota
 from tollkeeper.domain.plans import Plan, Subscription
 from tollkeeper.ports.attempt_log import AttemptLog
 from tollkeeper.ports.audit_log import AuditLog
+from tollkeeper.ports.credential_store import CredentialStore
+from tollkeeper.ports.data_key_store import DataKeyStore
 from tollkeeper.ports.key_store import KeyStore
 from tollkeeper.ports.ledger import Ledger
 from tollkeeper.ports.outbox import Outbox
 from tollkeeper.ports.plan_store import PlanStore
+from tollkeeper.ports.quota_counter import QuotaCounter
 from tollkeeper.ports.store import Store
 from tollkeeper.ports.usage_log import UsageLog
 
@@ -36,6 +43,9 @@ class StoreContract(Contract):
         assert isinstance(store.audit_log, AuditLog)
         assert isinstance(store.attempt_log, AttemptLog)
         assert isinstance(store.outbox, Outbox)
+        assert isinstance(store.quota_counter, QuotaCounter)
+        assert isinstance(store.data_key_store, DataKeyStore)
+        assert isinstance(store.credential_store, CredentialStore)
 
     async def test_usage_log_sees_captures(self, store: Store, account: str, now: datetime) -> None:
         event = a_usage_event(account, at=now, charge=usd(1))
@@ -96,6 +106,50 @@ class StoreContract(Contract):
         subscription = Subscription(account, plan.name, now)
         await store.plan_store.subscribe(subscription, audit=audits[3])
         assert await store.audit_log.entries(account=account) == audits
+
+    async def test_audit_log_sees_changes_of_data_keys_and_credentials_in_their_order(
+        self, store: Store, account: str, now: datetime
+    ) -> None:
+        audits = tuple(an_audit_entry(account, at=now) for _ in range(7))
+        key = a_data_key(account, at=now)
+        credential = a_stored_credential(account, at=now, data_key_id=key.id)
+        await store.data_key_store.add(key, audit=audits[0])
+        await store.credential_store.add(credential, audit=audits[1])
+        await store.data_key_store.replace(key.retire(), audit=audits[2])
+        await store.audit_log.append(audits[3])
+        await store.credential_store.remove(credential, audit=audits[4])
+        await store.data_key_store.destroy(account=account, data_key_id=key.id, audit=audits[5])
+        await store.credential_store.forget(account, audit=audits[6])
+        entries = await store.audit_log.entries(account=account)
+        assert entries == audits
+        assert [entry.sequence for entry in entries] == [*range(1, 8)]
+
+    async def test_data_keys_know_of_the_credentials_under_them(
+        self, store: Store, account: str, now: datetime
+    ) -> None:
+        key = a_data_key(account, at=now)
+        credential = a_stored_credential(account, at=now, data_key_id=key.id)
+        await store.data_key_store.add(key, audit=an_audit_entry(account, at=now))
+        await store.credential_store.add(credential, audit=an_audit_entry(account, at=now))
+        with pytest.raises(Conflict):
+            await store.data_key_store.destroy(
+                account=account, data_key_id=key.id, audit=an_audit_entry(account, at=now)
+            )
+        await store.credential_store.forget(account, audit=an_audit_entry(account, at=now))
+        assert await store.data_key_store.of_account(account) == (key.destroy(),)
+
+    async def test_quota_is_counted_on_whether_the_key_is_rotated_or_removed(
+        self, store: Store, account: str, now: datetime
+    ) -> None:
+        key, quota = an_api_key(account, at=now), Quota(3)
+        await store.key_store.add(key, audit=an_audit_entry(account, at=now))
+        assert await store.quota_counter.take(key.id, quota, at=now, calls=2)
+        new = a_key_secret(at=now)
+        second = key.rotate(new, at=now, overlap=timedelta(days=1))
+        await store.key_store.replace(second, audit=an_audit_entry(account, at=now))
+        assert not await store.quota_counter.take(key.id, quota, at=now, calls=2)
+        await store.key_store.remove(second, audit=an_audit_entry(account, at=now))
+        assert (await store.quota_counter.used(key.id, quota, at=now)).used == 2
 
     async def test_audit_log_sees_no_change_that_was_refused(
         self, store: Store, account: str, now: datetime

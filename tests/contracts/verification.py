@@ -21,16 +21,9 @@ from tollkeeper.contracts.verification_report import OF_THE_STORE, RUN, Run, Tel
 from tollkeeper.domain.rate_limits import RateLimit, RateRequest
 from tollkeeper.infra.lazy import Lazy
 from tollkeeper.infra.registry import make_adapter
-from tollkeeper.ports.attempt_log import AttemptLog
-from tollkeeper.ports.audit_log import AuditLog
 from tollkeeper.ports.broadcast import Broadcast
-from tollkeeper.ports.key_store import KeyStore
-from tollkeeper.ports.ledger import Ledger
-from tollkeeper.ports.outbox import Outbox
-from tollkeeper.ports.plan_store import PlanStore
 from tollkeeper.ports.rate_limiter import RateLimiter
 from tollkeeper.ports.store import Store
-from tollkeeper.ports.usage_log import UsageLog
 
 VARIABLE = "TOLLKEEPER_TEST_VERIFY"
 LONGEST_WAIT = timedelta(seconds=5)
@@ -195,51 +188,17 @@ def store(adapter: Store) -> Store:
 
 
 @pytest.fixture
-def ledger(store: Store) -> Ledger:
-    """A part of the store."""
-    return store.ledger
-
-
-@pytest.fixture
-def key_store(store: Store) -> KeyStore:
-    """A part of the store."""
-    return store.key_store
-
-
-@pytest.fixture
-def usage_log(store: Store) -> UsageLog:
-    """A part of the store."""
-    return store.usage_log
-
-
-@pytest.fixture
-def plan_store(store: Store) -> PlanStore:
-    """A part of the store."""
-    return store.plan_store
-
-
-@pytest.fixture
-def audit_log(store: Store) -> AuditLog:
-    """A part of the store."""
-    return store.audit_log
-
-
-@pytest.fixture
-def attempt_log(store: Store) -> AttemptLog:
-    """A part of the store."""
-    return store.attempt_log
-
-
-@pytest.fixture
-def outbox(store: Store) -> Outbox:
-    """A part of the store."""
-    return store.outbox
-
-
-@pytest.fixture
 def model(verified: Run) -> str:
     """Name the model to call."""
     return verified.model
+
+
+def _part_of_the_store(port: str) -> Any:
+    @pytest.fixture(name=port)
+    def part(store: Store) -> Any:
+        return getattr(store, port)
+
+    return part
 
 
 def _adapter_itself(port: str) -> Any:
@@ -276,6 +235,16 @@ def _opened_elsewhere(port: str) -> Any:
     return itself
 
 
+ledger = _part_of_the_store("ledger")
+key_store = _part_of_the_store("key_store")
+usage_log = _part_of_the_store("usage_log")
+plan_store = _part_of_the_store("plan_store")
+audit_log = _part_of_the_store("audit_log")
+attempt_log = _part_of_the_store("attempt_log")
+outbox = _part_of_the_store("outbox")
+quota_counter = _part_of_the_store("quota_counter")
+data_key_store = _part_of_the_store("data_key_store")
+credential_store = _part_of_the_store("credential_store")
 cache = _adapter_itself("cache")
 telemetry = _adapter_itself("telemetry")
 chat_model = _adapter_itself("chat_model")

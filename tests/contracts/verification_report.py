@@ -9,7 +9,7 @@ from tollkeeper.domain.secret import Secret
 
 OF_THE_STORE = (
     *("ledger", "key_store", "usage_log", "plan_store", "audit_log", "attempt_log"),
-    "outbox",
+    *("outbox", "quota_counter", "data_key_store", "credential_store"),
 )
 
 

@@ -1,4 +1,4 @@
-"""`tollkeeper keys`: issue, list, revoke, rotate."""
+"""`tollkeeper keys`: issue, list, show, revoke, rotate."""
 
 import re
 import subprocess
@@ -90,18 +90,83 @@ def test_key_issued_by_one_process_works_in_another_until_it_is_revoked(cli: Cli
         (("--account", "a b", "--scope", "chat:complete"), "account"),
         (("--account", "acme", "--scope", "everything"), "resource:action"),
         (("--account", "acme", "--scope", "chat:complete", "--expires-in", "soon"), "--expires-in"),
-        (("--account", "acme", "--scope", "chat:complete", "--expires-in", "0s"), "expires_in"),
+        (("--account", "acme", "--scope", "chat:complete", "--expires-in", "0s"), "--expires-in"),
         (
             ("--account", "acme", "--scope", "chat:complete", "--expires-in", "999999999d"),
             "hundred years",
         ),
         (("--account", "acme", "--scope", "chat:complete", "--name", "x" * 300), "name"),
         (("--account", "acme", "--scope", "chat:complete", "--name", "two\nlines"), "name"),
+        (
+            (
+                *("--account", "acme", "--scope", "chat:complete"),
+                *("--expires-in", "1d", "--expires-at", "2999-01-01"),
+            ),
+            "not both",
+        ),
     ],
 )
 def test_malformed_key_is_not_issued(cli: Cli, options: tuple[str, ...], said: str) -> None:
     refused(cli.here("keys", "issue", *options), 2, said)
     assert cli.here("keys", "list", "--account", "acme", "--json").json() == []
+
+
+@pytest.mark.parametrize(
+    ("option", "bad", "said"),
+    [
+        ("--description", "x" * 1001, "description"),
+        ("--limit", "60", "60/minute"),
+        ("--limit", "60/minute:maybe", "closed, local or open"),
+        ("--quota", "many/month", "10000/month"),
+        ("--network", "10.0.0.1/8", "no network"),
+        ("--metadata", "team", "NAME=VALUE"),
+        ("--metadata", "=search", "NAME=VALUE"),
+        ("--expires-at", "tomorrow", "--expires-at"),
+        ("--expires-at", "2001-01-01", "ahead"),
+    ],
+)
+def test_bad_option_of_issue_and_update_is_named(
+    cli: Cli, option: str, bad: str, said: str
+) -> None:
+    refused(cli.here(*ISSUE, option, bad), 2, said)
+    if option != "--expires-at":  # the key itself is read before the end is
+        refused(cli.here("keys", "update", "--account", "acme", "key_any", option, bad), 2, said)
+
+
+FULL = (
+    *("--name", "laptop", "--description", "for the demo", "--quota", "10000/month"),
+    *("--limit", "60/minute:local", "--limit", "5/second", "--network", "10.0.0.0/8"),
+    *("--metadata", "team=search", "--metadata", "cost=a=b", "--expires-at", "2999-01-01"),
+)
+
+
+def test_all_that_a_key_has_is_shown(cli: Cli) -> None:
+    key_id = cli.here(*ISSUE, *FULL, "--json").json()["key"]["id"]
+    shown = cli.here("keys", "show", "--account", "acme", key_id, "--json").json()
+    assert shown["description"] == "for the demo"
+    assert shown["limits"] == ["5/second:closed", "60/minute:local"]
+    assert shown["quota"] == "10000/month"
+    assert shown["networks"] == ["10.0.0.0/8"]
+    assert shown["metadata"] == {"team": "search", "cost": "a=b"}
+    assert shown["expires_at"] == "2999-01-01T00:00:00Z"
+    assert (shown["quota_use"]["used"], shown["quota_use"]["left"]) == (0, 10_000)
+    (secret,) = shown["secrets"]
+    assert secret["pepper"] == shown["sealed_under"]
+    table = cli.here("keys", "show", "--account", "acme", key_id).out
+    for text in ("laptop", "for the demo", "60/minute:local", "10000/month; 0 used", "10.0.0.0/8"):
+        assert text in table
+    assert "cost=a=b" in table
+    listed = cli.here("keys", "list", "--account", "acme", COLUMNS="60").out
+    assert "60/minute:local" in listed
+    assert max(map(len, listed.splitlines())) <= 60
+
+
+def test_key_of_another_account_is_not_shown(cli: Cli) -> None:
+    key_id = cli.here(*ISSUE, "--json").json()["key"]["id"]
+    refused(cli.here("keys", "show", "--account", "other", key_id), 4)
+    refused(cli.here("keys", "show", "--account", "acme", "key_nosuch"), 4)
+    plain = cli.here("keys", "show", "--account", "acme", key_id, "--json").json()
+    assert plain["quota_use"] is None
 
 
 def test_rotated_key_has_two_tokens_for_a_while(cli: Cli) -> None:
@@ -119,6 +184,17 @@ def test_rotated_key_has_two_tokens_for_a_while(cli: Cli) -> None:
     newest = cli.here("keys", "rotate", "--account", "acme", key_id, "--overlap", "0s")
     assert cli.here("complete", "hi", TOLLKEEPER_KEY=newest.out.strip()).code == 0
     refused(cli.here("complete", "hi", TOLLKEEPER_KEY=new), 3, "rotated")
+
+
+def test_token_of_a_compromised_key_ends_with_its_rotation(cli: Cli) -> None:
+    cli.credit()
+    issued = cli.here(*ISSUE, "--json").json()
+    rotate = ("keys", "rotate", "--account", "acme", issued["key"]["id"], "--compromised")
+    refused(cli.here(*rotate, "--overlap", "1h"), 2, "--overlap")
+    ran = cli.here(*rotate, "--json")
+    assert "refused from now on" in ran.err
+    refused(cli.here("complete", "hi", TOLLKEEPER_KEY=issued["token"]), 3, "rotated")
+    assert cli.here("complete", "hi", TOLLKEEPER_KEY=ran.json()["token"]).code == 0
 
 
 def test_bad_rotation_changes_nothing(cli: Cli) -> None:

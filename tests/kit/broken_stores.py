@@ -102,6 +102,21 @@ class LimitsForgotten(MemoryPlanStore):
         await super().put(evolve(plan, rate_limit=None), audit=audit)
 
 
+class OutagesOfPlansForgotten(MemoryPlanStore):
+    """Keeps a plan's limit, and not what becomes of it on an outage."""
+
+    async def put(self, plan: Plan, *, audit: AuditEntry) -> None:
+        await super().put(evolve(plan, on_outage="closed"), audit=audit)
+
+
+class FirstOutageStays(MemoryPlanStore):
+    """Replaces all of a plan but what its limit does on an outage."""
+
+    async def put(self, plan: Plan, *, audit: AuditEntry) -> None:
+        former = self.database.plans.get(plan.name, plan)
+        await super().put(evolve(plan, on_outage=former.on_outage), audit=audit)
+
+
 class RacyPlanAudit(MemoryPlanStore):
     """Reads the log, and writes it back a moment later."""
 

@@ -7,6 +7,8 @@ from tests.kit.run_contract import failed_tests, run_contract
 CONTRACT = "tollkeeper.contracts.key_store:KeyStoreContract"
 FIXTURES = """
 import pytest
+from tests.kit.broken_databases import *
+from tests.kit.broken_key_changes import *
 from tests.kit.broken_key_stores import *
 from tollkeeper.adapters.memory.audit_log import MemoryAuditLog
 from tollkeeper.adapters.memory.database import MemoryDatabase
@@ -14,7 +16,7 @@ from tollkeeper.adapters.memory.key_store import MemoryKeyStore
 
 @pytest.fixture
 def database():
-    return MemoryDatabase()
+    return {database}()
 
 @pytest.fixture
 def key_store(database):
@@ -63,15 +65,46 @@ CAUGHT_BY = {
     "TornChange": ["test_cancelled_change_is_whole"],
     "WholeSeconds": ["test_key_comes_back_as_given"],
     "ReplacesSecretsOnly": ["test_every_field_that_may_change_is_replaced"],
+    "NetworksForgotten": ["test_each_field_comes_back_as_given"],
+    "OutagesForgotten": ["test_each_field_comes_back_as_given"],
+    "TextsTidied": ["test_seal_holds_for_what_comes_back"],
+    "MetadataMerged": ["test_each_field_is_replaced_also_by_nothing"],
+    "QuotaStays": ["test_each_field_is_replaced_also_by_nothing"],
+    "AllKeysAsTheyCame": ["test_keys_of_all_accounts_come_in_pages_by_id"],
+    "AllKeysFromThere": ["test_keys_of_all_accounts_come_in_pages_by_id"],
+    "RemovedForAWhile": ["test_removed_key_is_gone_with_its_secrets"],
+    "RemovalNotAudited": ["test_removed_key_is_gone_with_its_secrets"],
+    "AnyVersionRemoved": ["test_only_the_version_that_is_there_is_removed"],
+    "AnybodyRemoves": ["test_key_that_is_not_the_accounts_is_not_removed"],
+    "RacyRemoval": ["test_one_of_a_removal_and_a_change_wins"],
+    "TornRemoval": ["test_cancelled_removal_is_whole"],
+    "RacyTurns": ["test_one_of_many_concurrent_changes_gets_the_turn"],
+}
+CAUGHT_IN_THE_LOG = {
+    "TurnsIgnored": ["test_change_out_of_turn_is_refused_whole"],
+    "TurnsSeenTooLate": ["test_change_out_of_turn_is_refused_whole"],
+    "TurnsRefusedByAnotherName": ["test_change_out_of_turn_is_refused_whole"],
+    "RefusedEntriesWritten": ["test_change_out_of_turn_is_refused_whole"],
+    "PlacesForgotten": ["test_change_in_turn_is_kept_with_its_place"],
+    "NumbersForgotten": ["test_change_in_turn_is_kept_with_its_place"],
+    "OneNumberForAll": ["test_accounts_take_turns_by_themselves"],
 }
 
 
 @pytest.mark.parametrize("fault", CAUGHT_BY)
 def test_suite_catches(fault: str) -> None:
     expected = CAUGHT_BY[fault]
-    fixtures = FIXTURES.format(fault=fault)
+    fixtures = FIXTURES.format(fault=fault, database="MemoryDatabase")
+    assert run_contract(CONTRACT, fixtures, only=expected) == dict.fromkeys(expected, "failed")
+
+
+@pytest.mark.parametrize("database", CAUGHT_IN_THE_LOG)
+def test_suite_catches_a_faulty_log(database: str) -> None:
+    expected = CAUGHT_IN_THE_LOG[database]
+    fixtures = FIXTURES.format(fault="MemoryKeyStore", database=database)
     assert run_contract(CONTRACT, fixtures, only=expected) == dict.fromkeys(expected, "failed")
 
 
 def test_suite_passes_a_sound_key_store() -> None:
-    assert failed_tests(CONTRACT, FIXTURES.format(fault="MemoryKeyStore")) == set()
+    fixtures = FIXTURES.format(fault="MemoryKeyStore", database="MemoryDatabase")
+    assert failed_tests(CONTRACT, fixtures) == set()

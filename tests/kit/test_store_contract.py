@@ -9,7 +9,10 @@ FIXTURES = """
 import pytest
 from tollkeeper.adapters.memory.attempt_log import MemoryAttemptLog
 from tollkeeper.adapters.memory.audit_log import MemoryAuditLog
+from tollkeeper.adapters.memory.credential_store import MemoryCredentialStore
+from tollkeeper.adapters.memory.data_key_store import MemoryDataKeyStore
 from tollkeeper.adapters.memory.key_store import MemoryKeyStore
+from tollkeeper.adapters.memory.quota_counter import MemoryQuotaCounter
 from tollkeeper.adapters.memory.store import MemoryStore
 from tollkeeper.adapters.memory.usage_log import MemoryUsageLog
 
@@ -38,6 +41,33 @@ class PartMissing(MemoryStore):
     def plan_store(self):
         return None
 
+class CredentialsApart(MemoryStore):
+    @property
+    def credential_store(self):
+        return CREDENTIALS
+
+CREDENTIALS = MemoryCredentialStore()
+
+class Unknowing(MemoryDataKeyStore):
+    async def destroy(self, *, account, data_key_id, audit):
+        self.database.data_keys[data_key_id] = self.database.data_keys[data_key_id].destroy()
+        self.database.write(self.database.placed(audit))
+
+class DataKeysUnknowing(MemoryStore):
+    @property
+    def data_key_store(self):
+        return Unknowing(self.database)
+
+class ForgetfulCounter(MemoryStore):
+    @property
+    def quota_counter(self):
+        return MemoryQuotaCounter()
+
+class CounterMissing(MemoryStore):
+    @property
+    def quota_counter(self):
+        return None
+
 @pytest.fixture
 def store():
     return {store}()
@@ -52,6 +82,13 @@ CAUGHT_BY = {
     "AuditApart": ["test_audit_log_sees_changes_of_keys_and_plans_in_their_order"],
     "ForgetfulParts": ["test_parts_are_the_same_each_time"],
     "PartMissing": ["test_each_part_is_there"],
+    "CounterMissing": ["test_each_part_is_there"],
+    "CredentialsApart": [
+        "test_audit_log_sees_changes_of_data_keys_and_credentials_in_their_order",
+        "test_data_keys_know_of_the_credentials_under_them",
+    ],
+    "DataKeysUnknowing": ["test_data_keys_know_of_the_credentials_under_them"],
+    "ForgetfulCounter": ["test_quota_is_counted_on_whether_the_key_is_rotated_or_removed"],
 }
 
 

@@ -1,0 +1,1 @@
+"""Files in one folder, as Docker and Kubernetes mount secrets."""

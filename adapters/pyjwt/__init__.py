@@ -1,0 +1,1 @@
+"""JSON Web Tokens, verified by PyJWT."""

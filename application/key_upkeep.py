@@ -1,0 +1,102 @@
+"""What goes on beside the calls while a facade is open: hearing of keys, and writing what waits."""
+
+import asyncio
+from typing import Self
+
+from attrs import define, field
+
+from tollkeeper.application.key_uses import KeyUses
+from tollkeeper.application.known_keys import KnownKeys
+from tollkeeper.application.refusals import Refusals
+from tollkeeper.domain.errors import TollkeeperError
+from tollkeeper.domain.key_news import TOPIC
+from tollkeeper.ports.broadcast import Broadcast, BroadcastSubscription
+
+_USES_EVERY = 10.0
+_REFUSALS_EVERY = 60.0
+_PAUSE = 1.0
+_BEAT = 0.5
+_LAST_WRITE = 5.0
+
+
+@define(eq=False)
+class KeyUpkeep:
+    """Listens for changed keys and writes uses and refusals, during an ``async with`` block."""
+
+    known: KnownKeys
+    broadcast: Broadcast
+    uses: KeyUses
+    refusals: Refusals
+    _closing: asyncio.Event = field(factory=asyncio.Event, init=False, repr=False)
+    _listening: "asyncio.Task[None] | None" = field(default=None, init=False, repr=False)
+    _tasks: "list[asyncio.Task[None]]" = field(factory=list, init=False, repr=False)
+
+    async def __aenter__(self) -> Self:
+        self._closing.clear()
+        if self.known.ttl > 0:
+            self._listening = asyncio.ensure_future(self._listen())
+            await asyncio.sleep(0)  # a subscription that need not wait stands before the first call
+        for each in (self._write_uses, self._write_refusals):
+            self._tasks.append(asyncio.ensure_future(each()))
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._closing.set()
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        self.known.heard(connected=False)
+        # They write once more and end; counts are a courtesy, for which closing is not held up.
+        _, late = await asyncio.wait(self._tasks, timeout=_LAST_WRITE)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with self.broadcast.subscribe(TOPIC) as changes:
+                    self.known.heard(connected=changes.connected)
+                    beat = asyncio.ensure_future(self._beat(changes))
+                    try:
+                        async for item in changes:
+                            self.known.hear(item)
+                    finally:
+                        beat.cancel()
+            except TollkeeperError:
+                pass  # the broadcast is away: nothing is known until it can be heard again
+            finally:
+                self.known.heard(connected=False)
+            await asyncio.sleep(_PAUSE)
+
+    async def _beat(self, changes: BroadcastSubscription) -> None:
+        """Show that the loop goes on, and what came is read."""
+        gaps = changes.generation
+        while True:
+            await asyncio.sleep(_BEAT)
+            if changes.generation != gaps:
+                gaps = changes.generation
+                self.known.flush()
+            self.known.heard(connected=changes.connected)
+
+    async def _write_uses(self) -> None:
+        while not self._closing.is_set():
+            await _either(self._closing, timeout=_USES_EVERY)
+            await self.uses.write()
+
+    async def _write_refusals(self) -> None:
+        while not self._closing.is_set():
+            await _either(self._closing, self.refusals.alarm, timeout=_REFUSALS_EVERY)
+            await self.refusals.write()
+            await _either(self._closing, timeout=_PAUSE)  # an alarm that goes on writes no more
+
+
+async def _either(*events: asyncio.Event, timeout: float) -> None:
+    """Wait until one of *events* is set, at most *timeout* seconds."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waits:
+            each.cancel()

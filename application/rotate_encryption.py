@@ -1,0 +1,176 @@
+"""Wrap data keys anew after a rotation of the key-encryption key, and encrypt values anew."""
+
+from collections.abc import Callable
+
+from attrs import evolve, frozen
+
+from tollkeeper.application.audit_trail import MOVED, AuditTrail
+from tollkeeper.application.data_keys import DataKeys
+from tollkeeper.application.tenant_cipher import TenantCipher
+from tollkeeper.application.tenant_credentials import place_of
+from tollkeeper.domain.checks import checked_text
+from tollkeeper.domain.credentials import StoredCredential
+from tollkeeper.domain.encryption import DataKey, DataKeyState
+from tollkeeper.domain.errors import ConfigurationError, Conflict, NotFound
+from tollkeeper.domain.sealed_values import SealedValue
+from tollkeeper.ports.credential_store import CredentialStore
+from tollkeeper.ports.data_key_store import DataKeyStore
+
+_PAGE = 100
+_TRIES = 10
+
+
+@frozen
+class RotationReport:
+    """What became of the data keys and of the values under them."""
+
+    data_keys: int = 0
+    """How many were looked at."""
+    rewrapped: int = 0
+    """Are under the current key-encryption key now, and were not."""
+    replaced: int = 0
+    """Have a successor now that new values are encrypted with."""
+    values: int = 0
+    """How many values were encrypted anew."""
+    destroyed: int = 0
+    """How many data keys no value needs any more; they are destroyed."""
+
+
+@frozen
+class RotateEncryption:
+    """Go through all data keys; may be broken off, killed and run again at any time.
+
+    Every step leaves each value readable: a data key is wrapped anew in the place of its former
+    wrapping, a value is encrypted anew in the place of the former one, and a data key is destroyed
+    only once the store knows no value under it.
+    """
+
+    data_key_store: DataKeyStore
+    credential_store: CredentialStore
+    data_keys: DataKeys | None
+    trail: AuditTrail
+
+    async def __call__(
+        self,
+        *,
+        new_data_keys: bool = False,
+        actor: str = "host",
+        progress: Callable[[RotationReport], None] | None = None,
+    ) -> RotationReport:
+        """Wrap every data key under the current key-encryption key.
+
+        With *new_data_keys*, each account also gets a new data key, all of its values are
+        encrypted with that, and the former data keys are destroyed. Without, data keys that
+        are only read with are emptied and destroyed all the same: they are left from a rotation
+        that was broken off. *progress* hears how far it is.
+
+        Raises:
+            ConfigurationError: the settings name no key-encryption keys.
+            PortError: a store or keeper is away; what was done is done: run it again.
+        """
+        checked_text(actor, field="actor")
+        if self.data_keys is None:
+            raise ConfigurationError(
+                "key_encryption: no key-encryption keys are set, so that there is nothing to "
+                "rotate; set key_encryption to where they are"
+            )
+        keys, report, after = self.data_keys, RotationReport(), None
+        made: set[str] = set()
+        while page := await self.data_key_store.page(after=after, limit=_PAGE):
+            for key in page:
+                if key.id not in made:
+                    report = await self._rotate(key, keys, report, new_data_keys, actor, made)
+                if progress is not None:
+                    progress(report)
+            after = page[-1].id
+        return report
+
+    async def _rotate(
+        self,
+        key: DataKey,
+        keys: DataKeys,
+        report: RotationReport,
+        new_data_keys: bool,
+        actor: str,
+        made: set[str],
+    ) -> RotationReport:
+        report = evolve(report, data_keys=report.data_keys + 1)
+        if key.state is DataKeyState.PRIMARY and new_data_keys:
+            made.add((await keys.make(key.account, actor=actor)).id)
+            report = evolve(report, replaced=report.replaced + 1)
+        elif key.state is DataKeyState.PRIMARY:
+            return await self._rewrap(key, keys, report, actor)
+        count = await self._empty(key, keys)
+        report = evolve(report, values=report.values + count)
+        return await self._destroy(key, keys, report, actor)
+
+    async def _rewrap(
+        self, key: DataKey, keys: DataKeys, report: RotationReport, actor: str
+    ) -> RotationReport:
+        for attempt in range(1, _TRIES + 1):
+            wrapped = await keys.rewrapped(key)
+            if wrapped is key.wrapped:
+                return report
+            renewed = key.rewrap(wrapped)
+            try:
+                await self.trail.record(
+                    lambda audit, renewed=renewed: self.data_key_store.replace(  # type: ignore[misc]  # mypy infers no type for a lambda with a default
+                        renewed, audit=audit
+                    ),
+                    account=key.account,
+                    actor=actor,
+                    action="data_key.rewrapped",
+                    subject=key.id,
+                    details={"kek": wrapped.kek_id},
+                )
+            except Conflict as error:
+                if error.code == MOVED or attempt == _TRIES:
+                    raise
+                key = await self.data_key_store.get(account=key.account, data_key_id=key.id)
+                if key.state is DataKeyState.DESTROYED:
+                    return report
+            else:
+                return evolve(report, rewrapped=report.rewrapped + 1)
+        raise AssertionError("the last try returns or raises")
+
+    async def _empty(self, key: DataKey, keys: DataKeys) -> int:
+        """Encrypt every value under *key* with the account's primary; say how many there were."""
+        count, after = 0, None
+        cipher = TenantCipher(keys)
+        while page := await self.credential_store.encrypted_with(key.id, after=after, limit=_PAGE):
+            for value in page:
+                count += await self._encrypt_anew(value, cipher)
+            after = page[-1].id
+        return count
+
+    async def _encrypt_anew(self, value: StoredCredential, cipher: TenantCipher) -> bool:
+        place = place_of(value.account, value.id)
+        text = await cipher.decrypt_text(value.sealed, place=place)
+        sealed = await cipher.encrypt(text, place=place)
+        data_key_id = SealedValue.parse(sealed).data_key_id
+        renewed = evolve(value, sealed=sealed, data_key_id=data_key_id, version=value.version + 1)
+        try:
+            await self.credential_store.replace(renewed, audit=None)
+        except (Conflict, NotFound):
+            return False  # changed meanwhile, and by that encrypted with the primary; or gone
+        return True
+
+    async def _destroy(
+        self, key: DataKey, keys: DataKeys, report: RotationReport, actor: str
+    ) -> RotationReport:
+        try:
+            await self.trail.record(
+                lambda audit: self.data_key_store.destroy(
+                    account=key.account, data_key_id=key.id, audit=audit
+                ),
+                account=key.account,
+                actor=actor,
+                action="data_key.destroyed",
+                subject=key.id,
+            )
+        except Conflict as error:
+            if error.code != "data_key_in_use":
+                raise
+            return report  # another process wrote with it a moment ago: the next run empties it
+        keys.forget(key.account)
+        return evolve(report, destroyed=report.destroyed + 1)

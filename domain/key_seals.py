@@ -1,0 +1,68 @@
+"""Seals of API keys: a MAC over a key's record, so that who can write the table can mint nothing.
+
+Not sealed is when the key was last used, which moves by itself.
+"""
+
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+
+from attrs import evolve
+
+from tollkeeper.domain.api_keys import ApiKey, KeySeal, KeySecret
+from tollkeeper.domain.key_derivation import derive_key
+from tollkeeper.domain.key_tokens import Pepper
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def sealed_text(key: ApiKey) -> bytes:
+    """Write what a seal covers; two keys that differ in any of it are written differently."""
+    fields = [
+        "apikey-seal/v1",
+        *(key.id, key.account, key.name, key.description, key.prefix, key.version),
+        sorted(key.scopes),
+        *map(_micros, (key.created_at, key.expires_at, key.revoked_at, key.disabled_at)),
+        [
+            [each.limit.requests, each.limit.period // _MICROSECOND, each.on_outage]
+            for each in key.limits
+        ],
+        None if key.quota is None else [key.quota.calls, key.quota.period],
+        [str(network) for network in key.networks],
+        sorted(key.metadata.items()),
+        [_secret_fields(secret) for secret in key.secrets],
+    ]
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def _secret_fields(secret: KeySecret) -> list[object]:
+    return [
+        secret.kid,
+        secret.verifier.hex(),
+        secret.pepper_id,
+        _micros(secret.not_before),
+        _micros(secret.not_after),
+    ]
+
+
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else (at - _EPOCH) // _MICROSECOND
+
+
+def _sealing_key(pepper: Pepper) -> bytes:
+    return derive_key(pepper.value, "apikey-seal/v1")
+
+
+def sealed(key: ApiKey, pepper: Pepper) -> ApiKey:
+    """Return *key* with its seal under *pepper*."""
+    mac = hmac.digest(_sealing_key(pepper), sealed_text(key), "sha256")
+    return evolve(key, seal=KeySeal(pepper.id, mac))
+
+
+def is_intact(key: ApiKey, pepper: Pepper) -> bool:
+    """Whether *key* is as it was when it was sealed under *pepper*."""
+    if key.seal is None:
+        return False
+    mac = hmac.digest(_sealing_key(pepper), sealed_text(key), "sha256")
+    return hmac.compare_digest(mac, key.seal.mac)

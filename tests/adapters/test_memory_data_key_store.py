@@ -1,0 +1,27 @@
+"""The memory data key store keeps the data key store's contract."""
+
+import pytest
+
+from tollkeeper.adapters.memory.audit_log import MemoryAuditLog
+from tollkeeper.adapters.memory.credential_store import MemoryCredentialStore
+from tollkeeper.adapters.memory.data_key_store import MemoryDataKeyStore
+from tollkeeper.adapters.memory.database import MemoryDatabase
+from tollkeeper.contracts.data_key_store import DataKeyStoreContract
+
+
+class TestMemoryDataKeyStore(DataKeyStoreContract):
+    @pytest.fixture
+    def database(self) -> MemoryDatabase:
+        return MemoryDatabase()
+
+    @pytest.fixture
+    def data_key_store(self, database: MemoryDatabase) -> MemoryDataKeyStore:
+        return MemoryDataKeyStore(database)
+
+    @pytest.fixture
+    def credential_store(self, database: MemoryDatabase) -> MemoryCredentialStore:
+        return MemoryCredentialStore(database)
+
+    @pytest.fixture
+    def audit_log(self, database: MemoryDatabase) -> MemoryAuditLog:
+        return MemoryAuditLog(database)
