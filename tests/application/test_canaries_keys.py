@@ -106,7 +106,7 @@ async def observed(folder: Path, trail: Trail, **world: Any) -> AsyncIterator[Wo
     trail.places += [logs, *filter(Path.exists, [spans])]
 
 
-async def _push_through(world: World, trail: Trail, clock: MemoryClock) -> None:
+async def push_through(world: World, trail: Trail, clock: MemoryClock) -> None:
     """Take every way in which keys are refused."""
     tk, fails = world.tk, trail.fails
     first = await tk.issue_key(account="acme", scopes=CHAT, name="web")
@@ -149,7 +149,7 @@ async def test_no_refusal_shows_a_token_or_a_pepper(tmp_path: Path) -> None:
     """Each refusal, on a store in memory (T23)."""
     trail, clock = Trail(), MemoryClock()
     async with observed(tmp_path, trail, clock=clock) as world:
-        await _push_through(world, trail, clock)
+        await push_through(world, trail, clock)
     assert {"unauthenticated", "key_rotated", "key_revoked", "key_expired"} <= set(trail.failed)
     assert_no_trace(trail.canaries, *trail.places)
 
@@ -159,7 +159,7 @@ async def test_no_file_holds_a_token_or_a_pepper(tmp_path: Path) -> None:
     trail, clock = Trail(), MemoryClock()
     store = f"sqlite:///{tmp_path}/keys.db"
     async with observed(tmp_path, trail, clock=clock, store=store) as world:
-        await _push_through(world, trail, clock)
+        await push_through(world, trail, clock)
         files = sqlite_files(tmp_path / "keys.db")
         assert len(files) > 1
         assert_no_trace(trail.canaries, *files)
@@ -178,7 +178,7 @@ async def test_no_outage_shows_a_token_or_a_pepper(tmp_path: Path, method: str) 
         kid = issued[0].key.secrets[0].kid
         wrong = trail.push(encode_token(tokens[0][:-67], kid, os.urandom(32)))
         keys.broken = {method}
-        calls: list[Call] = {
+        calls: dict[str, list[Call]] = {
             "add": [lambda: tk.issue_key(account="acme", scopes=CHAT)],
             "replace": [
                 lambda: tk.rotate_key(account="acme", key_id=issued[0].key.id),
@@ -194,8 +194,8 @@ async def test_no_outage_shows_a_token_or_a_pepper(tmp_path: Path, method: str) 
                 lambda: tk.authenticate_key(wrong),
             ],
             "list": [lambda: tk.list_keys(account="acme")],
-        }[method]
-        for call in calls:
+        }
+        for call in calls[method]:
             await trail.fails(call)
     assert set(keys.calls) == {method}
     assert set(trail.failed) == {"unavailable"}

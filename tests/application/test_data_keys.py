@@ -181,7 +181,7 @@ async def test_who_asks_after_a_change_does_not_join_a_question_of_before(world:
     world.put(key.destroy())
     cipher.forget("acme")
     with pytest.raises(Conflict, match="was destroyed"):
-        await cipher.decrypt(sealed, place=PLACE)
+        await asyncio.wait_for(cipher.decrypt(sealed, place=PLACE), 5)
     world.keeper.gate.set()
     assert await before == TEXT
 

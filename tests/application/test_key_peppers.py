@@ -4,12 +4,18 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 
 from tests.application.pepper_sources import NEW, NEXT, OLD, PepperSource, pepper
 from tollkeeper.adapters.memory.clock import MemoryClock
+from tollkeeper.adapters.memory.key_store import MemoryKeyStore
 from tollkeeper.adapters.system.identifiers import SystemIdentifiers
-from tollkeeper.application.key_minting import KeyMint, Peppers
+from tollkeeper.application.key_minting import FixedPeppers, KeyMint, Peppers
 from tollkeeper.application.key_peppers import KeyPeppers
+from tollkeeper.application.key_reads import KeyReads
+from tollkeeper.application.known_keys import Known, KnownKeys
+from tollkeeper.contracts.samples import an_api_key, an_audit_entry
+from tollkeeper.domain.errors import Unavailable
 from tollkeeper.ports.health import HealthCheck
 
 pytestmark = pytest.mark.anyio
@@ -108,17 +114,29 @@ async def test_unknown_peppers_cause_one_reload_per_pause_not_one_per_call(
 
 
 async def test_keys_under_a_pepper_that_is_not_here_fail_closed_and_are_named(
-    peppers: KeyPeppers, source: PepperSource
+    peppers: KeyPeppers, source: PepperSource, clock: MemoryClock
 ) -> None:
-    """A key of the new list means nothing to a process that has the old list (T27)."""
+    """A process with the old list refuses what one with the new list made, as an outage (T27)."""
+    newer = KeyMint(SystemIdentifiers(), "tk_test", FixedPeppers([pepper(NEW), pepper(OLD)]))
+    token, secret = newer.make_secret(clock.now())
+    key = evolve(an_api_key("acme", at=clock.now()), secrets=(secret,))
+    store = MemoryKeyStore()
+    await store.add(newer.seal(key), audit=an_audit_entry("acme", at=clock.now()))
     async with peppers:
-        lost = pepper(NEW)
-        assert await peppers.find(lost.id) is None
-        assert lost.id in await peppers.health()
-        # Known from now on, it is named no more.
+        mint = KeyMint(SystemIdentifiers(), "tk_test", peppers)
+        reads = KeyReads(store, mint, KnownKeys(ttl=30.0), clock)
+        for _ in range(50):
+            with pytest.raises(Unavailable) as refused:
+                await reads.read(secret.kid)
+            assert refused.value.code == "pepper_unknown"
+        assert not mint.proves(token.reveal(), secret)
+        assert source.asked == 2  # at the start, and for the first of all these calls
+        assert f"refused that were made under {pepper(NEW).id}" in await peppers.health()
         source.rotate(NEW)
-        await peppers.reload()
-        assert await peppers.health() == f"the pepper {lost.id}, 1 retired"
+        clock.advance(timedelta(seconds=30))
+        assert isinstance(await reads.read(secret.kid), Known)
+        assert mint.proves(token.reveal(), secret)
+        assert await peppers.health() == f"the pepper {pepper(NEW).id}, 1 retired"
 
 
 async def test_a_rollback_is_followed_and_what_was_newer_is_not_known(
