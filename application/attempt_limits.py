@@ -9,7 +9,8 @@ from tollkeeper.domain.errors import ConfigurationError, InvalidRequest, RateLim
 from tollkeeper.domain.rate_limits import RateLimit, RateRequest
 from tollkeeper.ports.clock import Clock
 
-_MOST_BUCKETS = 10_000
+_MOST_BUCKETS = 20_000
+_WIDER = 10
 _SHORTEST_KEY = 16
 _NAME = 32  # hexadecimal digits: 16 bytes
 _SECOND = timedelta(seconds=1)
@@ -19,15 +20,17 @@ _UNKNOWN = "unknown"
 class AttemptLimits:
     """Counts the attempts of callers whom nobody knows yet, in this process and without I/O.
 
-    Each client has *per_client*: a network (of IPv4 a /24, of IPv6 a /64) that tries one kid. All
-    together have *overall*. An address that is unknown or malformed is one client. At most
-    *most_buckets* are kept; to push one out takes as many attempts as *overall* lets pass.
-    Buckets are named by a MAC under *name_key*, so that no dump tells who tried what.
+    Each client has *per_client*: a network (of IPv4 a /24, of IPv6 a /64) that tries one kid. A
+    network that tries many has ten times as much, and all together have *overall*. An address
+    that is unknown or malformed is one client for each kid, and no network: who stands behind it
+    cannot be told apart. At most *most_buckets* are kept; each attempt adds two at most, so that
+    pushing one out takes half as many attempts. Buckets are named by a MAC under *name_key*, so
+    that no dump tells who tried what.
 
     An attempt that turned out good is given back, so that only bad ones use up the limit.
 
     Raises:
-        ConfigurationError: a limit is no RateLimit, *most_buckets* is below 2, or *name_key* is
+        ConfigurationError: a limit is no RateLimit, *most_buckets* is below 3, or *name_key* is
             shorter than 16 bytes.
     """
 
@@ -48,10 +51,11 @@ class AttemptLimits:
             raise ConfigurationError("the key that names attempts' buckets is 16 bytes or more")
         if not isinstance(per_client, RateLimit) or not isinstance(overall, RateLimit):
             raise ConfigurationError("the limits of attempts are RateLimits, such as 10/minute")
-        if type(most_buckets) is not int or most_buckets < 2:
-            raise ConfigurationError("attempts need 2 buckets or more")
+        if type(most_buckets) is not int or most_buckets < 3:
+            raise ConfigurationError("attempts need 3 buckets or more")
         self._mac = mac
         self._per_client = per_client
+        self._per_network = RateLimit(_WIDER * per_client.requests, per_client.period)
         self._overall = RateRequest("overall", overall)
         self._buckets = LocalBuckets(clock, most=most_buckets)
 
@@ -91,11 +95,18 @@ class AttemptLimits:
     def _asked(self, address: str | None, kid: str) -> list[RateRequest]:
         if not isinstance(kid, str):
             raise InvalidRequest("a kid is text")
+        network = _network(address)
+        # No network has a line break in it, so that no two pairs are written alike, nor a pair
+        # like a network alone.
+        asked = [RateRequest(self._name(f"{network}\n{kid}"), self._per_client)]
+        if network != _UNKNOWN:
+            asked.append(RateRequest(self._name(network), self._per_network))
+        return [*asked, self._overall]
+
+    def _name(self, text: str) -> str:
         mac = self._mac.copy()
-        # No network has a line break in it, so that no two pairs are written alike.
-        mac.update(f"{_network(address)}\n{kid}".encode(errors="surrogatepass"))
-        client = mac.hexdigest()[:_NAME]
-        return [RateRequest(client, self._per_client), self._overall]
+        mac.update(text.encode(errors="surrogatepass"))
+        return mac.hexdigest()[:_NAME]
 
 
 def _network(address: str | None) -> str:

@@ -14,7 +14,7 @@ from tollkeeper.application.key_uses import KeyUses
 from tollkeeper.application.known_keys import Known
 from tollkeeper.application.refusals import TAMPERED, Refusals
 from tollkeeper.domain.api_keys import ApiKey
-from tollkeeper.domain.errors import DomainError, Unauthenticated
+from tollkeeper.domain.errors import DomainError, PortError, Unauthenticated
 from tollkeeper.domain.key_tokens import kid_of, matches, refuse
 from tollkeeper.domain.principals import Principal
 from tollkeeper.domain.secret import Secret
@@ -116,7 +116,13 @@ class AuthenticateKey:
         first = not self.reads.is_proved(kid) and not self.reads.under_way(kid)
         if first:
             self.attempts.take(address, kid)
-        found = await self.reads.read(kid)
+        try:
+            found = await self.reads.read(kid)
+        except PortError:
+            # Nobody was found out to be wrong: who tries on through an outage is not shut out.
+            if first:
+                self.attempts.give_back(address, kid)
+            raise
         if found is None or not isinstance(found, Known):
             raise self._refuse_record(token, kid, address, found, counted=first)
         if not self._is_of(token, found):

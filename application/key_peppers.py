@@ -113,7 +113,7 @@ class KeyPeppers:
         """Load the peppers anew; in one step the new ones take the place of the old ones.
 
         Raises:
-            ConfigurationError: one of them is weak (code ``weak_pepper``), or no text.
+            ConfigurationError: the current one is weak (code ``weak_pepper``), or no text.
             NotFound: there is no such secret (code ``secret_not_found``).
             PortError: the source cannot be reached, or refuses us.
 
@@ -168,19 +168,17 @@ class KeyPeppers:
         return self._table
 
     def _table_of(self, versions: SecretVersions) -> _Table:
-        current = self._pepper_of(versions.current)
-        peppers = [current, *self.retired]
-        if versions.previous is not None:
-            peppers.append(self._pepper_of(versions.previous))
-        return _Table(current, {pepper.id: pepper for pepper in peppers})
-
-    def _pepper_of(self, secret: Secret) -> Pepper:
-        if is_weak(secret):
+        if is_weak(versions.current):
             raise ConfigurationError(
-                f"key_pepper: a version of the secret {self.name!a} is weak; write {REMEDY}",
+                f"key_pepper: the secret {self.name!a} is weak; write {REMEDY}",
                 code="weak_pepper",
             )
-        return Pepper(secret.reveal().encode())
+        current = _pepper_of(versions.current)
+        peppers = [current, *self.retired]
+        # A weak one never was in use: whoever replaces it must not have to do so twice.
+        if versions.previous is not None and not is_weak(versions.previous):
+            peppers.append(_pepper_of(versions.previous))
+        return _Table(current, {pepper.id: pepper for pepper in peppers})
 
     def _may_search(self) -> bool:
         now = self.clock.monotonic()
@@ -201,3 +199,7 @@ class KeyPeppers:
         self._missing[pepper_id] = None
         while len(self._missing) > _MOST_MISSING:
             del self._missing[next(iter(self._missing))]
+
+
+def _pepper_of(secret: Secret) -> Pepper:
+    return Pepper(secret.reveal().encode())

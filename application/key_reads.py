@@ -9,8 +9,6 @@ from tollkeeper.application.key_minting import KeyMint
 from tollkeeper.application.known_keys import Known, KnownKeys, known_of
 from tollkeeper.domain.api_keys import ApiKey
 from tollkeeper.domain.errors import Unavailable
-from tollkeeper.domain.key_tokens import parse_token
-from tollkeeper.domain.secret import Secret
 from tollkeeper.ports.clock import Clock
 from tollkeeper.ports.key_store import KeyStore
 
@@ -110,15 +108,3 @@ class KeyReads:
         known = known_of(key, secret, pepper)
         self.known.keep(known, ticket, now=self.clock.monotonic())
         return known
-
-    async def prove(self, token: Secret) -> ApiKey | None:
-        """Return the key whose *token* this is, whatever its state; None if it is none's.
-
-        Raises:
-            Unauthenticated: it is no token at all.
-            PortError: the store cannot say.
-        """
-        kid = parse_token(token.reveal(), prefix=self.mint.prefix).kid
-        key = await self.key_store.find(kid)
-        secret = None if key is None else key.secret(kid)
-        return key if self.mint.proves(token.reveal(), secret) else None

@@ -1,10 +1,13 @@
 """What goes on beside the calls while a facade is open: hearing of keys, and writing what waits."""
 
 import asyncio
+from datetime import timedelta
 from typing import Self
 
 from attrs import define, field
 
+from tollkeeper.application.key_minting import Peppers
+from tollkeeper.application.key_peppers import KeyPeppers
 from tollkeeper.application.key_uses import KeyUses
 from tollkeeper.application.known_keys import KnownKeys
 from tollkeeper.application.refusals import Refusals
@@ -14,6 +17,7 @@ from tollkeeper.ports.broadcast import Broadcast, BroadcastSubscription
 
 _USES_EVERY = 10.0
 _REFUSALS_EVERY = 60.0
+_PEPPERS_EVERY = timedelta(minutes=5)
 _PAUSE = 1.0
 _BEAT = 0.5
 _LAST_WRITE = 5.0
@@ -27,8 +31,11 @@ class KeyUpkeep:
     broadcast: Broadcast
     uses: KeyUses
     refusals: Refusals
+    peppers: Peppers | None = None
+    """Looked for anew now and then, if they come from where they can change."""
     _closing: asyncio.Event = field(factory=asyncio.Event, init=False, repr=False)
     _listening: "asyncio.Task[None] | None" = field(default=None, init=False, repr=False)
+    _refreshing: "asyncio.Task[None] | None" = field(default=None, init=False, repr=False)
     _tasks: "list[asyncio.Task[None]]" = field(factory=list, init=False, repr=False)
 
     async def __aenter__(self) -> Self:
@@ -38,13 +45,17 @@ class KeyUpkeep:
             await asyncio.sleep(0)  # a subscription that need not wait stands before the first call
         for each in (self._write_uses, self._write_refusals):
             self._tasks.append(asyncio.ensure_future(each()))
+        if isinstance(self.peppers, KeyPeppers):
+            refresh = self.peppers.refresh_forever(_PEPPERS_EVERY)
+            self._refreshing = asyncio.ensure_future(refresh)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         self._closing.set()
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+        for task in (self._listening, self._refreshing):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         self.known.heard(connected=False)
         # They write once more and end; counts are a courtesy, for which closing is not held up.
         _, late = await asyncio.wait(self._tasks, timeout=_LAST_WRITE)

@@ -103,7 +103,10 @@ class KnownKeys:
     def heard(self, *, connected: bool) -> None:
         """Note that all changes told so far were heard just now, or that none are heard now."""
         if connected and self.ttl > 0:
-            self._fresh_until = self.tick() + LONGEST_STALL
+            now = self.tick()
+            if 0 < self._fresh_until <= now:
+                self.flush()  # the loop stood still; what was told meanwhile may wait or be lost
+            self._fresh_until = now + LONGEST_STALL
         elif self._fresh_until:
             self._fresh_until = 0.0
             self.flush()

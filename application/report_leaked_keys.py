@@ -33,8 +33,8 @@ class LeakedKeys(Protocol):
             PortError: the store cannot say.
         """
 
-    async def revoke_leaked(self, key: ApiKey, *, source: str, url: str) -> bool:
-        """End *key*, with *source* and *url* in its audit entry; whether this call ended it.
+    async def revoke_leaked(self, key: ApiKey, *, source: str, url: str) -> None:
+        """End *key*, with *source* and *url* in its audit entry; a revoked key stays as it is.
 
         Raises:
             PortError: it may live on.
@@ -91,9 +91,8 @@ class ReportLeakedKeys:
         if key is None:
             return ReportedLeak(LeakOutcome.UNKNOWN, report.kind, token_hash=token_hash)
         outcome = LeakOutcome.ALREADY_REVOKED
-        if self._may_be_used(key, report.token) and await self.leaked_keys.revoke_leaked(
-            key, source=report.source, url=report.url
-        ):
+        if self._may_be_used(key, report.token):
+            await self.leaked_keys.revoke_leaked(key, source=report.source, url=report.url)
             outcome = LeakOutcome.REVOKED
         return ReportedLeak(outcome, report.kind, key.display, token_hash)
 

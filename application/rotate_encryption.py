@@ -5,13 +5,18 @@ from collections.abc import Callable
 from attrs import evolve, frozen
 
 from tollkeeper.application.audit_trail import MOVED, AuditTrail
+from tollkeeper.application.credential_texts import place_of
 from tollkeeper.application.data_keys import DataKeys
 from tollkeeper.application.tenant_cipher import TenantCipher
-from tollkeeper.application.tenant_credentials import place_of
 from tollkeeper.domain.checks import checked_text
 from tollkeeper.domain.credentials import StoredCredential
 from tollkeeper.domain.encryption import DataKey, DataKeyState
-from tollkeeper.domain.errors import ConfigurationError, Conflict, NotFound
+from tollkeeper.domain.errors import (
+    ConfigurationError,
+    Conflict,
+    CorruptResponse,
+    NotFound,
+)
 from tollkeeper.domain.sealed_values import SealedValue
 from tollkeeper.ports.credential_store import CredentialStore
 from tollkeeper.ports.data_key_store import DataKeyStore
@@ -34,6 +39,8 @@ class RotationReport:
     """How many values were encrypted anew."""
     destroyed: int = 0
     """How many data keys no value needs any more; they are destroyed."""
+    unreadable: tuple[str, ...] = ()
+    """Ids of credentials and data keys that do not open; they are left as they are."""
 
 
 @frozen
@@ -42,7 +49,8 @@ class RotateEncryption:
 
     Every step leaves each value readable: a data key is wrapped anew in the place of its former
     wrapping, a value is encrypted anew in the place of the former one, and a data key is destroyed
-    only once the store knows no value under it.
+    only once the store knows no value under it. What somebody damaged stays as it is, and holds
+    up nothing else.
     """
 
     data_key_store: DataKeyStore
@@ -75,40 +83,50 @@ class RotateEncryption:
                 "rotate; set key_encryption to where they are"
             )
         keys, report, after = self.data_keys, RotationReport(), None
+        heard = _unheard if progress is None else progress
         made: set[str] = set()
         while page := await self.data_key_store.page(after=after, limit=_PAGE):
             for key in page:
                 if key.id not in made:
-                    report = await self._rotate(key, keys, report, new_data_keys, actor, made)
-                if progress is not None:
-                    progress(report)
+                    report = evolve(report, data_keys=report.data_keys + 1)
+                    if key.state is not DataKeyState.PRIMARY:
+                        report = await self._retire(key, keys, report, actor, heard)
+                    elif new_data_keys:
+                        made.add((await keys.make(key.account, actor=actor)).id)
+                        report = evolve(report, replaced=report.replaced + 1)
+                        report = await self._retire(key, keys, report, actor, heard)
+                    else:
+                        report = await self._rewrap(key, keys, report, actor)
+                heard(report)
             after = page[-1].id
         return report
 
-    async def _rotate(
+    async def _retire(
         self,
         key: DataKey,
         keys: DataKeys,
         report: RotationReport,
-        new_data_keys: bool,
         actor: str,
-        made: set[str],
+        heard: Callable[[RotationReport], None],
     ) -> RotationReport:
-        report = evolve(report, data_keys=report.data_keys + 1)
-        if key.state is DataKeyState.PRIMARY and new_data_keys:
-            made.add((await keys.make(key.account, actor=actor)).id)
-            report = evolve(report, replaced=report.replaced + 1)
-        elif key.state is DataKeyState.PRIMARY:
-            return await self._rewrap(key, keys, report, actor)
-        count = await self._empty(key, keys)
-        report = evolve(report, values=report.values + count)
+        """Encrypt every value under *key* with the account's primary, and destroy the key."""
+        keys.forget(key.account)  # which may know this very key as the primary, from long ago
+        cipher, after = TenantCipher(keys), None
+        while page := await self.credential_store.encrypted_with(key.id, after=after, limit=_PAGE):
+            for value in page:
+                report = await self._encrypt_anew(value, cipher, report)
+                heard(report)
+            after = page[-1].id
         return await self._destroy(key, keys, report, actor)
 
     async def _rewrap(
         self, key: DataKey, keys: DataKeys, report: RotationReport, actor: str
     ) -> RotationReport:
         for attempt in range(1, _TRIES + 1):
-            wrapped = await keys.rewrapped(key)
+            try:
+                wrapped = await keys.rewrapped(key)
+            except CorruptResponse:
+                return _with_unreadable(report, key.id)
             if wrapped is key.wrapped:
                 return report
             renewed = key.rewrap(wrapped)
@@ -133,27 +151,32 @@ class RotateEncryption:
                 return evolve(report, rewrapped=report.rewrapped + 1)
         raise AssertionError("the last try returns or raises")
 
-    async def _empty(self, key: DataKey, keys: DataKeys) -> int:
-        """Encrypt every value under *key* with the account's primary; say how many there were."""
-        count, after = 0, None
-        cipher = TenantCipher(keys)
-        while page := await self.credential_store.encrypted_with(key.id, after=after, limit=_PAGE):
-            for value in page:
-                count += await self._encrypt_anew(value, cipher)
-            after = page[-1].id
-        return count
-
-    async def _encrypt_anew(self, value: StoredCredential, cipher: TenantCipher) -> bool:
+    async def _encrypt_anew(
+        self, value: StoredCredential, cipher: TenantCipher, report: RotationReport
+    ) -> RotationReport:
         place = place_of(value.account, value.id)
-        text = await cipher.decrypt_text(value.sealed, place=place)
+        try:
+            text = await cipher.decrypt_text(value.sealed, place=place)
+        except (CorruptResponse, Conflict, NotFound):
+            # Changed meanwhile, as by another rotation, or else damaged.
+            unread = await self._is_there(value)
+            return _with_unreadable(report, value.id) if unread else report
         sealed = await cipher.encrypt(text, place=place)
         data_key_id = SealedValue.parse(sealed).data_key_id
         renewed = evolve(value, sealed=sealed, data_key_id=data_key_id, version=value.version + 1)
         try:
             await self.credential_store.replace(renewed, audit=None)
         except (Conflict, NotFound):
-            return False  # changed meanwhile, and by that encrypted with the primary; or gone
-        return True
+            return report  # changed meanwhile, and by that encrypted with the primary; or gone
+        return evolve(report, values=report.values + 1)
+
+    async def _is_there(self, value: StoredCredential) -> bool:
+        """Whether *value* is still in the store as it was read."""
+        try:
+            now = await self.credential_store.get(account=value.account, credential_id=value.id)
+        except NotFound:
+            return False
+        return now.version == value.version
 
     async def _destroy(
         self, key: DataKey, keys: DataKeys, report: RotationReport, actor: str
@@ -171,6 +194,16 @@ class RotateEncryption:
         except Conflict as error:
             if error.code != "data_key_in_use":
                 raise
-            return report  # another process wrote with it a moment ago: the next run empties it
+            # Another process wrote with it a moment ago: the next run empties it. Until then it
+            # must not be what keeps a former key-encryption key in use.
+            return await self._rewrap(key, keys, report, actor)
         keys.forget(key.account)
         return evolve(report, destroyed=report.destroyed + 1)
+
+
+def _with_unreadable(report: RotationReport, name: str) -> RotationReport:
+    return evolve(report, unreadable=(*report.unreadable, name))
+
+
+def _unheard(_: RotationReport) -> None:
+    """Stand for a caller who does not ask how far it is."""

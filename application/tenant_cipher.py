@@ -1,6 +1,6 @@
 """Encrypt and decrypt values of accounts, each bound to the place where it is stored."""
 
-from attrs import frozen
+from attrs import field, frozen
 
 from tollkeeper.application.data_keys import DataKeys
 from tollkeeper.domain.encryption import LARGEST_PLAINTEXT
@@ -92,7 +92,7 @@ class TenantCipher:
 class _Held:
     """A plain text that no traceback shows."""
 
-    text: bytes
+    text: bytes = field(repr=False)
 
     def __repr__(self) -> str:
         return MASK

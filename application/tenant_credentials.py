@@ -1,11 +1,10 @@
 """Accounts' own credentials for providers: kept encrypted, chosen by call, never shown."""
 
-import json
-
 from attrs import evolve, field, frozen
 
 from tollkeeper.application.audit_trail import MOVED, AuditTrail
 from tollkeeper.application.bind_credential import BindCredential, KeyedPort
+from tollkeeper.application.credential_texts import place_of, secret_in, text_of
 from tollkeeper.application.tenant_cipher import TenantCipher
 from tollkeeper.domain.checks import checked_account, checked_limit, checked_text
 from tollkeeper.domain.credentials import Credential, StoredCredential
@@ -17,7 +16,7 @@ from tollkeeper.domain.errors import (
     NotFound,
 )
 from tollkeeper.domain.principals import Principal
-from tollkeeper.domain.sealed_values import Place, SealedValue
+from tollkeeper.domain.sealed_values import SealedValue
 from tollkeeper.domain.secret import Secret
 from tollkeeper.ports.clock import Clock
 from tollkeeper.ports.credential_store import CredentialStore
@@ -28,11 +27,6 @@ WRITE = "credentials:write"
 USE = "credentials:use"
 """The scopes that a caller needs to see, to change and to use its account's credentials."""
 _TRIES = 3
-
-
-def place_of(account: str, credential_id: str) -> Place:
-    """Name the place to which a stored credential is bound."""
-    return Place(account, "credentials", credential_id, "sealed")
 
 
 @frozen
@@ -158,10 +152,10 @@ class AccountCredentials:
         raise AssertionError("the last try returns or raises")
 
     async def replace(self, credential_id: str, *, secret: Secret) -> StoredCredential:
-        """Put another *secret* in the place of the one that is kept.
+        """Put another *secret* in the place of the one that is kept, for the same base URL.
 
         Raises:
-            NotFound: the account has no such credential, or its provider is configured no more.
+            NotFound: the account has no such credential.
             InvalidRequest: *secret* is empty or malformed.
             Conflict: somebody else changed it first (code ``credential_changed``).
         """
@@ -211,9 +205,8 @@ class AccountCredentials:
         """
         self._require(USE)
         cipher = self._all.required_cipher()
-        kept = await self._get(credential_id)
-        text = await cipher.decrypt_text(kept.sealed, place=place_of(self.account, kept.id))
-        secret = _opened(text, kept)
+        kept, text = await self._read(credential_id, cipher)
+        secret = secret_in(text, kept)
         if secret is None:
             raise CorruptResponse(
                 "a stored credential is not for the provider and place that its row names; look "
@@ -232,16 +225,24 @@ class AccountCredentials:
             Conflict: somebody else changed it first (code ``credential_changed``).
         """
         self._require(WRITE)
-        kept = await self._get(credential_id)
-        await self._all.trail.record(
-            lambda audit: self._all.credential_store.remove(kept, audit=audit),
-            account=self.account,
-            actor=self._actor,
-            action="credential.removed",
-            subject=kept.id,
-            details={"provider": kept.provider, "label": kept.label},
-        )
-        return kept
+        for attempt in range(1, _TRIES + 1):
+            kept = await self._get(credential_id)
+            try:
+                await self._all.trail.record(
+                    lambda audit, kept=kept: self._all.credential_store.remove(  # type: ignore[misc]  # mypy infers no type for a lambda with a default
+                        kept, audit=audit
+                    ),
+                    account=self.account,
+                    actor=self._actor,
+                    action="credential.removed",
+                    subject=kept.id,
+                    details={"provider": kept.provider, "label": kept.label},
+                )
+            except Conflict as error:
+                self._try_again(error, attempt)  # a rotation of data keys changes the row too
+            else:
+                return kept
+        raise AssertionError("the last try returns or raises")
 
     def _require(self, scope: str) -> None:
         if self._principal is not None:
@@ -263,24 +264,26 @@ class AccountCredentials:
             account=self.account, credential_id=checked_text(credential_id, field="credential_id")
         )
 
+    async def _read(
+        self, credential_id: str, cipher: TenantCipher
+    ) -> tuple[StoredCredential, Secret]:
+        """Return a credential and its text; read it anew if it was encrypted anew meanwhile."""
+        kept = await self._get(credential_id)
+        while True:
+            try:
+                place = place_of(self.account, kept.id)
+                return kept, await cipher.decrypt_text(kept.sealed, place=place)
+            except Conflict:  # its data key was destroyed, perhaps since it was read
+                again = await self._get(credential_id)
+                if again.version == kept.version:
+                    raise
+                kept = again
+
     async def _sealed(self, kept: StoredCredential, bound: Credential) -> StoredCredential:
         blob = await self._all.required_cipher().encrypt(
-            _document(bound), place=place_of(self.account, kept.id)
+            text_of(bound), place=place_of(self.account, kept.id)
         )
         return evolve(kept, sealed=blob, data_key_id=SealedValue.parse(blob).data_key_id)
-
-
-def _document(bound: Credential) -> Secret:
-    # Provider and place are within, so that a row that names another place is found out.
-    return Secret(json.dumps([bound.provider, bound.base_url, bound.secret.reveal()]))
-
-
-def _opened(text: Secret, kept: StoredCredential) -> Secret | None:
-    try:
-        provider, base_url, secret = json.loads(text.reveal())
-    except (ValueError, TypeError):
-        return None
-    return Secret(secret) if (provider, base_url) == (kept.provider, kept.base_url) else None
 
 
 def _checked_label(label: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
+from typing import NoReturn
 
 from attrs import evolve, field, frozen
 
@@ -55,7 +56,7 @@ class AuditKey:
         InvalidRequest: *value* is no bytes, or fewer than 32.
     """
 
-    value: bytes
+    value: bytes = field(repr=False)  # some tracebacks show fields, whatever the class's repr says
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.value, bytes) or len(self.value) < 32:
@@ -72,6 +73,9 @@ class AuditKey:
 
     def __repr__(self) -> str:
         return f"AuditKey({self.id})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an AuditKey cannot be pickled or copied into another process")
 
 
 def _text(entry: AuditEntry, previous: bytes) -> bytes:

@@ -91,7 +91,6 @@ class ClaimsRule:
             raise InvalidRequest("a principal is made of UserClaims", code="invalid_claims")
         account = self._account(claims)
         scopes = self._scopes(claims)
-        del claims  # a traceback may show the locals of this frame
         if account is None:
             raise Unauthenticated("the user token names no account", code="token_without_account")
         if not scopes:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tollkeeper.domain.checks import checked_scopes
+from tollkeeper.domain.claims_rules import ClaimsRule
 from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.secret_strength import REMEDY, is_weak
 from tollkeeper.infra.registry import fault_of, scheme_of
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 WITHOUT_PEPPER = ("local", "test")
 """The environments that may leave ``key_pepper`` out; a pepper is then made on first use."""
+_CLAIMS = (
+    *("token_account_claim", "token_account_prefix", "token_scopes_claim"),
+    *("token_granted_scopes", "token_allowed_scopes"),
+)
 _LONGEST_TTL = timedelta(minutes=5)
 
 
@@ -29,13 +33,27 @@ def access_faults(settings: "Settings", wrong: Mapping[str, str]) -> Iterator[st
     ttl = settings.key_cache_ttl
     if "key_cache_ttl" not in wrong and ttl is not None and ttl > _LONGEST_TTL:
         yield "key_cache_ttl must be 5 minutes at most: so long a revoked key might pass"
-    for name in ("token_granted_scopes", "token_allowed_scopes"):
-        scopes = getattr(settings, name)
-        if name not in wrong and scopes:
-            try:
-                checked_scopes(scopes)
-            except InvalidRequest as error:
-                yield f"{name}: {error}"
+    if not wrong.keys() & set(_CLAIMS):
+        try:
+            claims_rule(settings)
+        except InvalidRequest as error:
+            yield f"token_…: {error}"
+
+
+def claims_rule(settings: "Settings") -> ClaimsRule:
+    """Make the rule by which the claims of users' tokens become principals.
+
+    Raises:
+        InvalidRequest: the settings of claims and scopes are malformed, or do not fit together.
+    """
+    allowed = settings.token_allowed_scopes
+    return ClaimsRule(
+        account_claim=settings.token_account_claim,
+        account_prefix=settings.token_account_prefix,
+        scopes_claim=settings.token_scopes_claim,
+        granted=frozenset(settings.token_granted_scopes),
+        allowed=None if allowed is None else frozenset(allowed),
+    )
 
 
 def _pepper_faults(settings: "Settings", wrong: Mapping[str, str]) -> Iterator[str]:

@@ -18,12 +18,14 @@ from tollkeeper.ports.audit_log import AuditLog
 from tollkeeper.ports.broadcast import Broadcast
 from tollkeeper.ports.cache import Cache
 from tollkeeper.ports.chat_model import ChatModel
+from tollkeeper.ports.cipher import Cipher
 from tollkeeper.ports.clock import Clock
 from tollkeeper.ports.credential_store import CredentialStore
 from tollkeeper.ports.data_key_store import DataKeyStore
 from tollkeeper.ports.embedder import Embedder
 from tollkeeper.ports.event_log import EventLog
 from tollkeeper.ports.identifiers import Identifiers
+from tollkeeper.ports.key_encryption import KeyEncryption
 from tollkeeper.ports.key_store import KeyStore
 from tollkeeper.ports.ledger import Ledger
 from tollkeeper.ports.lock import Lock
@@ -31,12 +33,14 @@ from tollkeeper.ports.outbox import Outbox
 from tollkeeper.ports.plan_store import PlanStore
 from tollkeeper.ports.quota_counter import QuotaCounter
 from tollkeeper.ports.rate_limiter import RateLimiter
+from tollkeeper.ports.report_verifier import ReportVerifier
 from tollkeeper.ports.schema_validator import SchemaValidator
 from tollkeeper.ports.secret_source import SecretSource
 from tollkeeper.ports.store import Store
 from tollkeeper.ports.tables import Tables
 from tollkeeper.ports.telemetry import Telemetry
 from tollkeeper.ports.token_counter import TokenCounter
+from tollkeeper.ports.token_verifier import TokenVerifier
 from tollkeeper.ports.transcriber import Transcriber
 from tollkeeper.ports.usage_log import UsageLog
 
@@ -77,6 +81,10 @@ class Lent(TypedDict, total=False):
     identifiers: Identifiers
     attempt_log: AttemptLog
     secret_source: SecretSource
+    cipher: Cipher
+    key_encryption: KeyEncryption
+    token_verifier: TokenVerifier
+    report_verifier: ReportVerifier
     token_counter: TokenCounter
     schema_validator: SchemaValidator
     chat_models: Mapping[str, ChatModel]

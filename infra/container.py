@@ -13,7 +13,6 @@ from dependency_injector import providers
 from tollkeeper.application.admission import Admissions
 from tollkeeper.application.answers import Answers
 from tollkeeper.application.asking import Asking
-from tollkeeper.application.bind_credential import BindCredential
 from tollkeeper.application.broadcasts import Broadcasts
 from tollkeeper.application.cached_values import CachedValues
 from tollkeeper.application.call_limits import CallLimits
@@ -37,7 +36,7 @@ from tollkeeper.application.routes import Routing
 from tollkeeper.application.run_tools import RunTools
 from tollkeeper.application.stream_completion import StreamCompletion
 from tollkeeper.application.transcribe import Transcribe
-from tollkeeper.infra import making
+from tollkeeper.infra import access, making
 from tollkeeper.infra.catalogue import load_catalogue
 from tollkeeper.infra.container_access import Access
 from tollkeeper.infra.peppers import check_lent_keys
@@ -63,7 +62,8 @@ class Container(Access):
                 Access.telemetry,
             ),
             *(Access.secret_source, Access.token_counter, Access.schema_validator),
-            *(cached_values, Access.key_upkeep),
+            *(Access.key_encryption, Access.token_verifier, Access.report_verifier),
+            *(cached_values, Access.peppers, Access.key_upkeep),
         ),
         providers.List(Access.chat_models, Access.embedders, Access.transcribers),
         Access.lent,
@@ -147,7 +147,6 @@ class Container(Access):
         Access.token_counter,
     )
     run_tools = providers.Factory(RunTools, complete)
-    bind_credential = providers.Factory(BindCredential, Access.chat_models, Access.embedders)
     transcribe = providers.Factory(
         Transcribe, Access.transcribers, admissions, metered_calls, answers, Access.telemetry
     )
@@ -175,6 +174,10 @@ class Container(Access):
             tables=Access.tables,
             telemetry=Access.telemetry,
             secret_source=Access.secret_source,
+            key_peppers=providers.Callable(access.watched_peppers, Access.peppers),
+            key_encryption=Access.key_encryption,
+            token_verifier=Access.token_verifier,
+            report_verifier=Access.report_verifier,
         ),
         Access.clock,
     )

@@ -4,37 +4,46 @@ from dependency_injector import providers
 
 from tollkeeper.application.audit_trail import AuditTrail
 from tollkeeper.application.authenticate_key import AuthenticateKey
+from tollkeeper.application.authenticate_user import AuthenticateUser
+from tollkeeper.application.bind_credential import BindCredential
 from tollkeeper.application.delete_key import DeleteKey
+from tollkeeper.application.forget_account import ForgetAccount
 from tollkeeper.application.get_key import GetKey
 from tollkeeper.application.issue_key import IssueKey
 from tollkeeper.application.key_changes import KeyChanges
-from tollkeeper.application.key_minting import FixedPeppers, KeyMint
+from tollkeeper.application.key_minting import KeyMint
 from tollkeeper.application.key_news import KeyNews
 from tollkeeper.application.key_reads import KeyReads
 from tollkeeper.application.key_renewal import KeyRenewal
 from tollkeeper.application.key_upkeep import KeyUpkeep
 from tollkeeper.application.key_uses import KeyUses
 from tollkeeper.application.known_keys import KnownKeys
+from tollkeeper.application.leaked_keys import LeakedKeysOfStore
 from tollkeeper.application.list_audit import ListAudit
 from tollkeeper.application.list_keys import ListKeys
 from tollkeeper.application.manage_plans import DefinePlan, SubscribeAccount
 from tollkeeper.application.own_keys import KeysOf, KeyUseCases
 from tollkeeper.application.refusals import Refusals
+from tollkeeper.application.report_leaked_keys import ReportLeakedKeys
 from tollkeeper.application.revoke_key import RevokeKey
+from tollkeeper.application.rotate_encryption import RotateEncryption
 from tollkeeper.application.rotate_key import RotateKey
 from tollkeeper.application.seal_keys import SealKeys
 from tollkeeper.application.switch_key import DisableKey, EnableKey
+from tollkeeper.application.tenant_credentials import TenantCredentials
 from tollkeeper.application.update_key import UpdateKey
 from tollkeeper.application.verify_audit import VerifyAudit
 from tollkeeper.infra import access
+from tollkeeper.infra.access_settings import claims_rule
 from tollkeeper.infra.container_ports import Ports
-from tollkeeper.infra.peppers import peppers_of
 
 
 class Access(Ports):
     """Who may do what, on the ports of one facade."""
 
-    peppers = providers.ThreadSafeSingleton(peppers_of, Ports.settings)
+    peppers = providers.ThreadSafeSingleton(
+        access.peppers, Ports.settings, Ports.secret_source, Ports.clock
+    )
     trail = providers.ThreadSafeSingleton(
         AuditTrail,
         Ports.audit_log,
@@ -48,13 +57,13 @@ class Access(Ports):
     key_uses = providers.ThreadSafeSingleton(KeyUses, Ports.key_store)
     refusals = providers.ThreadSafeSingleton(Refusals, trail)
     key_upkeep = providers.ThreadSafeSingleton(
-        KeyUpkeep, known_keys, Ports.broadcast, key_uses, refusals
+        KeyUpkeep, known_keys, Ports.broadcast, key_uses, refusals, peppers
     )
     mint = providers.ThreadSafeSingleton(
         KeyMint,
         Ports.identifiers,
         Ports.settings.provided.key_prefix,
-        providers.Factory(FixedPeppers, peppers),
+        peppers,
     )
     key_news = providers.Factory(KeyNews, known_keys, Ports.broadcast)
     key_changes = providers.Factory(KeyChanges, Ports.key_store, mint, trail, Ports.clock, key_news)
@@ -103,3 +112,39 @@ class Access(Ports):
     verify_audit = providers.Factory(VerifyAudit, Ports.audit_log, trail.provided.keys)
     define_plan = providers.Factory(DefinePlan, Ports.plan_store, trail)
     subscribe_account = providers.Factory(SubscribeAccount, Ports.plan_store, trail, Ports.clock)
+    report_leaked_keys = providers.Factory(
+        ReportLeakedKeys,
+        Ports.report_verifier,
+        providers.Factory(LeakedKeysOfStore, Ports.key_store, mint, revoke_key),
+        Ports.clock,
+    )
+    authenticate_user = providers.Factory(
+        AuthenticateUser,
+        Ports.token_verifier,
+        providers.Callable(claims_rule, Ports.settings),
+    )
+    data_keys = providers.ThreadSafeSingleton(
+        access.data_keys,
+        Ports.settings,
+        Ports.key_encryption,
+        Ports.cipher.provider,
+        Ports.data_key_store,
+        trail,
+        Ports.clock,
+        Ports.identifiers,
+    )
+    tenant_cipher = providers.Factory(access.tenant_cipher, data_keys)
+    bind_credential = providers.Factory(BindCredential, Ports.chat_models, Ports.embedders)
+    credentials = providers.Factory(
+        TenantCredentials,
+        Ports.credential_store,
+        tenant_cipher,
+        bind_credential,
+        trail,
+        Ports.clock,
+        Ports.identifiers,
+    )
+    forget_account = providers.Factory(ForgetAccount, Ports.credential_store, tenant_cipher, trail)
+    rotate_encryption = providers.Factory(
+        RotateEncryption, Ports.data_key_store, Ports.credential_store, data_keys, trail
+    )

@@ -83,3 +83,20 @@ class Ports(containers.DeclarativeContainer):
         making.optional, "token_counter", settings.provided.token_counter
     )
     schema_validator = _select("schema_validator", settings.provided.schema_validator)
+    cipher = _select("cipher", settings.provided.cipher)
+    key_encryption = providers.ThreadSafeSingleton(
+        making.optional,
+        "key_encryption",
+        settings.provided.key_encryption,
+        environ=providers.Object(os.environ),
+    )
+    token_verifier = providers.ThreadSafeSingleton(
+        making.optional,
+        "token_verifier",
+        settings.provided.token_verifier,
+        clock=clock,
+        secret=settings.provided.token_secret,
+    )
+    report_verifier = providers.ThreadSafeSingleton(
+        making.optional, "report_verifier", settings.provided.report_verifier
+    )

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from attrs import field, frozen
 
 from tollkeeper.application.authenticate_key import AuthenticateKey
+from tollkeeper.application.authenticate_user import AuthenticateUser
 from tollkeeper.application.bind_credential import BindCredential
 from tollkeeper.application.broadcasts import Broadcasts
 from tollkeeper.application.cached_values import CachedValues
@@ -16,6 +17,7 @@ from tollkeeper.application.delete_key import DeleteKey
 from tollkeeper.application.embed import Embed
 from tollkeeper.application.event_logs import EventLogs
 from tollkeeper.application.expire_holds import ExpireHolds
+from tollkeeper.application.forget_account import ForgetAccount
 from tollkeeper.application.get_key import GetKey
 from tollkeeper.application.grant_credit import GrantCredit
 from tollkeeper.application.issue_key import IssueKey
@@ -27,13 +29,16 @@ from tollkeeper.application.locks import Locks
 from tollkeeper.application.manage_plans import DefinePlan, SubscribeAccount
 from tollkeeper.application.outbox_messages import OutboxMessages
 from tollkeeper.application.own_keys import KeysOf
+from tollkeeper.application.report_leaked_keys import ReportLeakedKeys
 from tollkeeper.application.report_usage import ReportUsage
 from tollkeeper.application.revoke_key import RevokeKey
+from tollkeeper.application.rotate_encryption import RotateEncryption
 from tollkeeper.application.rotate_key import RotateKey
 from tollkeeper.application.run_tools import RunTools
 from tollkeeper.application.seal_keys import SealKeys
 from tollkeeper.application.stream_completion import StreamCompletion
 from tollkeeper.application.switch_key import DisableKey, EnableKey
+from tollkeeper.application.tenant_credentials import TenantCredentials
 from tollkeeper.application.transcribe import Transcribe
 from tollkeeper.application.update_key import UpdateKey
 from tollkeeper.application.verify_audit import VerifyAudit
@@ -70,6 +75,7 @@ class Tollkeeper:
 
     issue_key: IssueKey
     authenticate_key: AuthenticateKey
+    authenticate_user: AuthenticateUser
     get_key: GetKey
     list_keys: ListKeys
     update_key: UpdateKey
@@ -79,12 +85,16 @@ class Tollkeeper:
     delete_key: DeleteKey
     rotate_key: RotateKey
     seal_keys: SealKeys
+    report_leaked_keys: ReportLeakedKeys
     keys: KeysOf
     grant_credit: GrantCredit
     complete: Complete
     embed: Embed
     run_tools: RunTools
     bind_credential: BindCredential
+    credentials: TenantCredentials
+    forget_account: ForgetAccount
+    rotate_encryption: RotateEncryption
     stream_completion: StreamCompletion
     transcribe: Transcribe
     charge_usage: ChargeUsage

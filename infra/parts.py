@@ -17,6 +17,9 @@ _PORTS = (
     "tables",
     "telemetry",
     "secret_source",
+    "key_encryption",
+    "token_verifier",
+    "report_verifier",
     "token_counter",
     "schema_validator",
 )

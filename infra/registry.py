@@ -25,10 +25,10 @@ _POSTGRES = Lazy(f"{_ADAPTERS}.postgres.store:PostgresStore.from_url", extra="po
 _POSTGRES_TABLES = Lazy(f"{_ADAPTERS}.postgres.tables:PostgresTables.from_url", extra="postgres")
 _SUPABASE = Lazy(f"{_ADAPTERS}.supabase.store:SupabaseStore.from_url", extra="supabase")
 _SUPABASE_TABLES = Lazy(f"{_ADAPTERS}.supabase.tables:SupabaseTables.from_url", extra="supabase")
-_CIPHER = Lazy(f"{_ADAPTERS}.cryptography.cipher:CryptographyCipher.from_url", extra="encryption")
+_CIPHER = Lazy(f"{_ADAPTERS}.cryptography.cipher:CryptographyCipher.from_url", extra="cryptography")
 _KEYRING = Lazy(
     f"{_ADAPTERS}.cryptography.key_encryption:CryptographyKeyEncryption.from_url",
-    extra="encryption",
+    extra="cryptography",
 )
 _REDIS = ("redis", "rediss", "redis+cluster", "redis+sentinel")
 
@@ -114,14 +114,17 @@ BUILT_IN: Mapping[str, Mapping[str, Lazy]] = {
         "keyring+env": _KEYRING,
         "aws-kms": Lazy(f"{_ADAPTERS}.aws.key_encryption:AwsKeyEncryption.from_url", extra="aws"),
     },
-    "token_verifier": dict.fromkeys(
-        ("jwks+https", "jwks+http", "jwt+hs256", "jwt+pem"),
-        Lazy(f"{_ADAPTERS}.pyjwt.token_verifier:PyjwtTokenVerifier.from_url", extra="jwt"),
-    ),
+    "token_verifier": {
+        "memory": Lazy(f"{_ADAPTERS}.memory.token_verifier:MemoryTokenVerifier.from_url"),
+        **dict.fromkeys(
+            ("jwks+https", "jwks+http", "jwt+hs256", "jwt+pem"),
+            Lazy(f"{_ADAPTERS}.pyjwt.token_verifier:PyjwtTokenVerifier.from_url", extra="pyjwt"),
+        ),
+    },
     "report_verifier": {
         "report-keys": Lazy(
             f"{_ADAPTERS}.cryptography.report_verifier:CryptographyReportVerifier.from_url",
-            extra="encryption",
+            extra="cryptography",
         ),
     },
     "token_counter": {

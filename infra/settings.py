@@ -110,9 +110,11 @@ class Settings:
     """Whose tokens end users may sign in with."""
     token_secret: Secret | None = None
     token_account_claim: str = "sub"  # noqa: S105 - the name of a claim
+    token_account_prefix: str = ""
     token_scopes_claim: str = "scope"  # noqa: S105 - the name of a claim
     token_granted_scopes: tuple[str, ...] = field(default=(), converter=_own)
-    token_allowed_scopes: tuple[str, ...] = field(default=(), converter=_own)
+    token_allowed_scopes: tuple[str, ...] | None = field(default=None, converter=_own)
+    """The most that a token's own scopes may give; None: no more than the granted ones."""
     report_verifier: str | None = field(default=None, repr=redacted)
     """Whose reports of leaked keys are believed."""
     key_prefix: str = ""

@@ -55,7 +55,9 @@ _OPTION = re.compile(r"(?<=[?&])([^=&#]*=)?[^&#]+")
 
 _TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     **dict.fromkeys(("environment", *_PORTS, "key_prefix", "currency"), (str, "text")),
-    **dict.fromkeys(("token_account_claim", "token_scopes_claim"), (str, "text")),
+    **dict.fromkeys(
+        ("token_account_claim", "token_account_prefix", "token_scopes_claim"), (str, "text")
+    ),
     **dict.fromkeys(("attempts_per_client", "attempts_overall"), (RateLimit, "a RateLimit")),
     **dict.fromkeys(("audit_key", "token_secret"), ((Secret, type(None)), "a Secret")),
     "pepper_secret": ((str, type(None)), "text"),
@@ -132,7 +134,8 @@ def _type_faults(settings: "Settings") -> Iterator[tuple[str, str]]:
         if not _is_list(getattr(settings, name), Secret):
             yield name, "a list of Secrets"
     for name in ("shared_keys", "token_granted_scopes", "token_allowed_scopes"):
-        if not _is_list(getattr(settings, name), str):
+        value = getattr(settings, name)
+        if not _is_list(value, str) and (value is not None or name != "token_allowed_scopes"):
             yield name, "a list of names"
     for name, most in _NUMBERS.items():
         value = getattr(settings, name)

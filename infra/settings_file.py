@@ -62,7 +62,7 @@ def _readers(environ: Mapping[str, str], folder: Path) -> Mapping[str, Callable[
     texts = ("store", "cache", "rate_limiter", "lock", "event_log", "broadcast", "telemetry")
     more_texts = ("tables", "secret_source", "token_counter", "schema_validator", "on_unsupported")
     access = ("cipher", "key_encryption", "token_verifier", "report_verifier", "pepper_secret")
-    claims = ("token_account_claim", "token_scopes_claim")
+    claims = ("token_account_claim", "token_account_prefix", "token_scopes_claim")
     durations = ("call_timeout", "hold_ttl", "close_timeout", "answer_ttl", "response_ttl")
     pauses = ("retry_pause", "longest_retry_pause", "breaker_pause", "attempt_timeout")
     numbers = ("default_max_tokens", "tries", "breaker_failures", "limit_processes")

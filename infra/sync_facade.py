@@ -17,7 +17,7 @@ from tollkeeper.infra.blocking import Blocking, Loop
 from tollkeeper.infra.bootstrap import Lent, open_tollkeeper
 from tollkeeper.infra.facade import Tollkeeper
 from tollkeeper.infra.settings import Settings
-from tollkeeper.infra.sync_keys import SyncKeysOf
+from tollkeeper.infra.sync_keys import SyncKeysOf, SyncTenantCredentials
 from tollkeeper.infra.sync_services import (
     SyncBroadcasts,
     SyncCachedValues,
@@ -93,6 +93,11 @@ class SyncTollkeeper:
         self.revoke_key = Blocking(loop, tk.revoke_key.__call__)
         self.delete_key = Blocking(loop, tk.delete_key.__call__)
         self.rotate_key = Blocking(loop, tk.rotate_key.__call__)
+        self.report_leaked_keys = Blocking(loop, tk.report_leaked_keys.__call__)
+        self.credentials = SyncTenantCredentials(loop, tk.credentials)
+        self.forget_account = Blocking(loop, tk.forget_account.__call__)
+        self.rotate_encryption = Blocking(loop, tk.rotate_encryption.__call__)
+        self._authenticate_user = Blocking(loop, tk.authenticate_user.__call__)
         self.seal_keys = Blocking(loop, tk.seal_keys.__call__)
         self.keys = SyncKeysOf(loop, tk.keys)
         self.grant_credit = Blocking(loop, tk.grant_credit.__call__)
@@ -140,6 +145,12 @@ class SyncTollkeeper:
         if isinstance(token, str):
             token = Secret(token)
         return self._authenticate_key(token, client_address=client_address)
+
+    def authenticate_user(self, token: str | Secret) -> Principal:
+        """Return the user who holds *token*."""
+        if isinstance(token, str):
+            token = Secret(token)
+        return self._authenticate_user(token)
 
     def stream_completion(
         self,

@@ -171,8 +171,8 @@ def _parts(each: object) -> Iterator[tuple[str, object]]:
             yield f"[{key!s:.20}]", value
     elif isinstance(each, list | tuple | set | frozenset):
         yield from ((f"[{number}]", part) for number, part in enumerate(each))
-    elif attrs.has(type(each)):
-        names = [field.name for field in attrs.fields(type(each))]
+    elif attrs.has(cls := type(each)):
+        names = [field.name for field in attrs.fields(cls)]
         yield from ((f".{name}", getattr(each, name, None)) for name in names)
     elif type(each).__module__.startswith("tollkeeper") and hasattr(each, "__dict__"):
         yield from ((f".{name}", value) for name, value in vars(each).items())

@@ -21,7 +21,9 @@ PAGE = "docs/conformance.md"
 ADAPTER_TESTS = "tests/adapters"
 RAN_AGAINST: Mapping[str, str] = {
     "anthropic": "HTTP server on loopback",
+    "aws": "AWS server on loopback",
     "bpe_openai": "in process",
+    "cryptography": "in process and files",
     "environment": "in process",
     "files": "files",
     "json_lines": "one file",
@@ -33,6 +35,7 @@ RAN_AGAINST: Mapping[str, str] = {
     "openai": "HTTP server on loopback",
     "pocketsphinx": "a process of its own",
     "postgres": "PostgreSQL on loopback",
+    "pyjwt": "HTTP server on loopback, a file, in process",
     "redis": "Redis on loopback, one server and a cluster of three",
     "sqlite": "one file",
     "supabase": "PostgREST-like server over PostgreSQL, on loopback",

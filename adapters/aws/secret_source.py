@@ -78,13 +78,7 @@ class AwsSecretSource:
         self._versions: Flights[SecretVersions] = Flights()
 
     @classmethod
-    def from_url(
-        cls,
-        url: str,
-        *,
-        environ: Mapping[str, str],
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> Self:
+    def from_url(cls, url: str, *, environ: Mapping[str, str]) -> Self:
         """Make one from ``aws-secrets://<region>?prefix=…&ttl=5m&timeout=5s``.
 
         Options: ``prefix`` (before each name), ``ttl`` (5m; 0s keeps nothing), ``timeout`` (5s),
@@ -105,7 +99,7 @@ class AwsSecretSource:
             raise ConfigurationError(f"{_PORT}: write {EXAMPLE}")
         credentials = Credentials.of(environ, port=_PORT)
         client = AwsClient("secretsmanager", address, credentials, port=_PORT, title=_TITLE)
-        return cls(client, monotonic=monotonic, **options)  # type: ignore[arg-type]  # readers did
+        return cls(client, **options)  # type: ignore[arg-type]  # their readers made them so
 
     def __repr__(self) -> str:
         return f"AwsSecretSource({self._client!r}, prefix={self._prefix!r})"

@@ -1,1 +1,1 @@
-"""Files in one folder, as Docker and Kubernetes mount secrets."""
+"""What the library cryptography does: ciphers, keyrings, signatures of reports."""

@@ -26,8 +26,8 @@ class MemoryQuotaCounter:
     async def give_back(self, key_id: str, quota: Quota, *, at: datetime, calls: int = 1) -> None:
         """Take back what was counted."""
         place = _place(key_id, quota, at)
-        used = self.database.quota_uses.get(place, 0)
-        self.database.quota_uses[place] = max(0, used - calls)
+        if used := self.database.quota_uses.get(place, 0):
+            self.database.quota_uses[place] = max(0, used - calls)
 
     async def used(self, key_id: str, quota: Quota, *, at: datetime) -> QuotaUse:
         """Return what is counted."""

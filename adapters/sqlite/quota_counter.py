@@ -1,7 +1,7 @@
 """How much each key has used of its quota, in SQLite."""
 
 import sqlite3
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tollkeeper.adapters.sqlite.database import Database
 from tollkeeper.adapters.sqlite.rows import to_micros
@@ -12,10 +12,15 @@ _PUT = """
     INSERT INTO quota_uses (key_id, period, since, used) VALUES (?, ?, ?, ?)
     ON CONFLICT (key_id, period, since) DO UPDATE SET used = excluded.used
 """
+_FORGET = "DELETE FROM quota_uses WHERE key_id = ? AND period = ? AND since < ?"
+_KEPT = timedelta(days=62) // timedelta(microseconds=1)
 
 
 class SqliteQuotaCounter:
-    """Counts the calls of keys in one file."""
+    """Counts the calls of keys in one file.
+
+    Periods that began more than two months before the key's present one are forgotten.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -25,10 +30,14 @@ class SqliteQuotaCounter:
         place = _place(key_id, quota, at)
 
         def change(connection: sqlite3.Connection) -> bool:
-            used = _used(connection, place) + calls
-            if used <= quota.calls:
-                connection.execute(_PUT, (*place, used))
-            return used <= quota.calls
+            before = _used(connection, place)
+            if before + calls > quota.calls:
+                return False
+            connection.execute(_PUT, (*place, before + calls))
+            if not before:  # as often as a period begins, which is seldom
+                key_id, period, since = place
+                connection.execute(_FORGET, (key_id, period, since - _KEPT))
+            return True
 
         return await self._database.change(change)
 
@@ -37,8 +46,8 @@ class SqliteQuotaCounter:
         place = _place(key_id, quota, at)
 
         def change(connection: sqlite3.Connection) -> None:
-            used = _used(connection, place)
-            connection.execute(_PUT, (*place, max(0, used - calls)))
+            if used := _used(connection, place):
+                connection.execute(_PUT, (*place, max(0, used - calls)))
 
         await self._database.change(change)
 

@@ -25,6 +25,7 @@ from tollkeeper.infra.cli.ledger import holds, ledger
 from tollkeeper.infra.cli.migrate import migrate
 from tollkeeper.infra.cli.models import models
 from tollkeeper.infra.cli.plans import app as plans
+from tollkeeper.infra.cli.secrets import app as secrets
 from tollkeeper.infra.cli.session import Chosen
 from tollkeeper.infra.cli.transcribe import transcribe
 from tollkeeper.infra.cli.usage import usage
@@ -128,7 +129,14 @@ _COMMANDS = (
 )
 for command in _COMMANDS:
     app.command()(command)
-_GROUPS = {"keys": keys, "audit": audit, "credit": credit, "plans": plans, "holds": holds}
+_GROUPS = {
+    "keys": keys,
+    "secrets": secrets,
+    "audit": audit,
+    "credit": credit,
+    "plans": plans,
+    "holds": holds,
+}
 for name, group in _GROUPS.items():
     app.add_typer(group, name=name)
 

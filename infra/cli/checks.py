@@ -4,12 +4,19 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import frozen
 
 from tollkeeper.domain.errors import ConfigurationError, PortError, TollkeeperError
+from tollkeeper.infra.cli.access_checks import (
+    Hint,
+    hints_of,
+    look_at_keys,
+    look_at_pepper,
+    where_pepper_is,
+)
 from tollkeeper.infra.cli.exits import lines_of
 from tollkeeper.infra.cli.masking import masked
 from tollkeeper.ports.health import HealthCheck
@@ -21,9 +28,13 @@ PORTS = (
     *("store", "cache", "rate_limiter", "lock", "event_log", "broadcast"),
     *("telemetry", "schema_validator"),
 )
+OPTIONAL_PORTS = (
+    *("tables", "secret_source", "token_counter"),
+    *("key_encryption", "token_verifier", "report_verifier"),
+)
 PATIENCE = 20.0
 """Seconds that a part has to answer; a little more than adapters give their own checks."""
-Status = Literal["reachable", "in process", "failed"]
+Status = Literal["reachable", "in process", "warning", "failed"]
 
 
 @frozen
@@ -55,7 +66,7 @@ def parts_of(settings: "Settings") -> Iterator[Part]:
     container = make_container(settings)
     for port in PORTS:
         yield Part(port, getattr(settings, port), getattr(container, port))
-    for port in ("tables", "secret_source", "token_counter"):
+    for port in OPTIONAL_PORTS:
         if getattr(settings, port) is not None:
             yield Part(port, getattr(settings, port), getattr(container, port))
     # Each provider by itself: the container makes all those of a port together.
@@ -71,7 +82,13 @@ def parts_of(settings: "Settings") -> Iterator[Part]:
 
             yield Part(f"{port} {name}", url, make)
     yield from _of_calls(settings, container)
-    yield Part("key pepper", _pepper_of(settings), lambda: _look_at_pepper(settings, container))
+    yield Part("key pepper", where_pepper_is(settings), lambda: look_at_pepper(settings))
+    for name, hint in hints_of(settings):
+
+        def hinted(hint: Hint = hint) -> Hint:
+            return hint
+
+        yield Part(name, "", hinted)
 
 
 def _of_calls(settings: "Settings", container: Any) -> Iterator[Part]:
@@ -100,21 +117,7 @@ def _of_calls(settings: "Settings", container: Any) -> Iterator[Part]:
         yield Part(f"fallbacks {model}", " → ".join(names), checked)
 
 
-def _pepper_of(settings: "Settings") -> str:
-    return "from the settings" if settings.key_pepper is not None else "made on first use"
-
-
-def _look_at_pepper(settings: "Settings", container: Any) -> None:
-    """Read the peppers, unless that would make the file that holds them."""
-    from tollkeeper.infra.peppers import peppers_of
-
-    scheme, _, name = settings.store.partition(":///")
-    there = scheme == "sqlite" and name and Path(name).with_suffix(".pepper").exists()
-    if settings.key_pepper is not None or there:
-        peppers_of(settings)
-
-
-async def ask(part: Part) -> tuple[float | None, str]:
+async def ask(part: Part) -> tuple[float | None, str | Hint]:
     """Make *part*, open it, ask how it is, and close it again.
 
     Returns the seconds that its health check took, None if it has none, and what it said.
@@ -125,7 +128,9 @@ async def ask(part: Part) -> tuple[float | None, str]:
     try:
         async with asyncio.timeout(PATIENCE), AsyncExitStack() as stack:
             adapter = part.make()
-            if isinstance(adapter, str):  # nothing to ask: that is all there is to say
+            if isawaitable(adapter):
+                adapter = await adapter
+            if isinstance(adapter, str | Hint):  # nothing to ask: that is all there is to say
                 return None, adapter
             if hasattr(adapter, "__aenter__"):
                 adapter = await stack.enter_async_context(adapter)
@@ -152,6 +157,8 @@ async def check(part: Part) -> Checked:
     except TollkeeperError as error:
         says = "; ".join(lines_of(error)) + _remedy(error, part)
         return Checked(part.name, shown, "failed", says=says)
+    if isinstance(said, Hint):
+        return Checked(part.name, shown, "warning", says=said.text)
     status: Status = "in process" if latency is None else "reachable"
     return Checked(part.name, shown, status, latency, said)
 
@@ -163,6 +170,8 @@ def _remedy(error: TollkeeperError, part: Part) -> str:
 
 def _where(part: Part) -> str:
     port, _, provider = part.name.partition(" ")
+    if port == "keys":
+        port = "store"
     if port == "key":
         return "; see the settings secret_source and key_pools"
     if not provider:
@@ -173,8 +182,13 @@ def _where(part: Part) -> str:
 
 
 async def check_all(settings: "Settings") -> list[Checked]:
-    """Check every part of *settings*, all at once."""
-    return list(await asyncio.gather(*(check(part) for part in parts_of(settings))))
+    """Check every part of *settings*, all at once; then the keys, if what they need works."""
+    checked = list(await asyncio.gather(*(check(part) for part in parts_of(settings))))
+    status = {each.part: each.status for each in checked}
+    if status["store"] == "reachable" and status["key pepper"] != "failed":
+        keys = Part("keys", settings.store, lambda: look_at_keys(settings))
+        checked.append(await check(keys))
+    return checked
 
 
 def settings_fault(error: ConfigurationError) -> list[Checked]:

@@ -15,7 +15,7 @@ from tollkeeper.infra.cli.checks import Checked, check_all, settings_fault
 from tollkeeper.infra.cli.output import left, print_json, print_table, right, say
 from tollkeeper.infra.cli.session import execute, load_settings
 
-_STYLES = {"reachable": "green", "in process": "green", "failed": "red"}
+_STYLES = {"reachable": "green", "in process": "green", "warning": "yellow", "failed": "red"}
 
 
 def doctor(
@@ -25,7 +25,7 @@ def doctor(
 ) -> None:
     """Check each part that is configured: its adapter, whether it answers, what to do if not.
 
-    Exits with 1 if something that is configured does not work.
+    Exits with 1 if something that is configured does not work; a warning is no failure.
     """
     environment = ""
     try:

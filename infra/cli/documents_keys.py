@@ -1,7 +1,11 @@
 """What the commands of keys, audit and secrets print as JSON: nothing secret."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from attrs import asdict
+
+from tollkeeper.application.rotate_encryption import RotationReport
 from tollkeeper.application.seal_keys import SealReport
 from tollkeeper.application.verify_audit import AuditCheck
 from tollkeeper.domain.api_keys import ApiKey
@@ -67,6 +71,11 @@ def of_seal_report(report: SealReport, *, current: str) -> Document:
         "current_pepper": current,
         "secrets_under": dict(report.under),
     }
+
+
+def of_rotation(report: RotationReport | None, under: Mapping[str, int] | None) -> Document | None:
+    """Write what became of data keys, and what is *under* which key-encryption key."""
+    return None if report is None else {**asdict(report), "data_keys_under": dict(under or {})}
 
 
 def of_leak(leak: ReportedLeak) -> Document:

@@ -29,10 +29,11 @@ PIPE_CLOSED = 141
 TERMINATED = 143
 
 TABLE = (
-    "Exit codes: 0 done · 1 `doctor`, `verify` or `migrate --check` found faults, or the output "
-    "could not be written · 2 wrong use or settings · 3 refused (key, scope, plan, credit, rate) "
-    "· 4 not found, or in conflict · 5 a store or provider failed · 130 interrupted · 141 the "
-    "reader of the output left · 143 terminated"
+    "Exit codes: 0 done · 1 `doctor`, `verify`, `audit verify`, `keys seal`, `secrets rotate` or "
+    "`migrate --check` found faults, a question was answered with no, or the output could not be "
+    "written · 2 wrong use or settings · 3 refused (key, scope, plan, credit, rate) · 4 not found, "
+    "or in conflict · 5 a store or provider failed · 130 interrupted · 141 the reader of the "
+    "output left · 143 terminated"
 )
 
 

@@ -3,28 +3,28 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from attrs import evolve
 from rich.text import Text
 
-from tollkeeper.application.report_leaked_keys import ReportLeakedKeys
-from tollkeeper.domain.api_keys import ApiKey
-from tollkeeper.domain.errors import ConfigurationError, InvalidRequest, Unauthenticated
+from tollkeeper.domain.errors import ConfigurationError, InvalidRequest
 from tollkeeper.domain.key_tokens import find_tokens, token_pattern
-from tollkeeper.domain.leak_reports import LARGEST_REPORT, MOST_REPORTS, LeakOutcome, ReportedLeak
-from tollkeeper.domain.secret import Secret
+from tollkeeper.domain.leak_reports import LARGEST_REPORT, LeakOutcome, ReportedLeak
 from tollkeeper.infra.cli.documents_keys import of_leak
-from tollkeeper.infra.cli.key_options import Json
+from tollkeeper.infra.cli.key_options import ACTOR, Json
 from tollkeeper.infra.cli.output import print_json, print_table, say, whole
 from tollkeeper.infra.cli.progress import counting
 from tollkeeper.infra.cli.reading import LARGEST_PROMPT, STDIN, read_bytes
-from tollkeeper.infra.cli.session import execute, load_settings, opened_container
+from tollkeeper.infra.cli.session import load_settings, with_tollkeeper
 
 if TYPE_CHECKING:
+    from tollkeeper.infra.facade import Tollkeeper
     from tollkeeper.infra.settings import Settings
-    from tollkeeper.ports.report_verifier import ReportVerifier
 
+_BATCH = 100
+"""Tokens at a time, so that the bar moves; one report takes 1,000."""
 _STYLES = {"revoked": "green", "already_revoked": "green", "unknown": "yellow"}
 
 
@@ -33,27 +33,6 @@ class _OperatorsWord:
 
     async def verify(self, body: bytes, *, key_id: str, signature: str) -> None:
         """Return."""
-
-
-class _StoredKeys:
-    """The keys of an open container, as far as leaks go."""
-
-    def __init__(self, container: Any) -> None:
-        self._reads = container.key_reads()
-        self._revoke = container.revoke_key()
-
-    async def prove(self, token: Secret) -> ApiKey | None:
-        """Return the key whose secret *token* is; None if there is none."""
-        try:
-            key: ApiKey | None = await self._reads.prove(token)
-        except Unauthenticated:  # of another environment or brand, or no token at all
-            return None
-        return key
-
-    async def revoke_leaked(self, key: ApiKey, *, source: str, url: str) -> bool:
-        """End *key*; whether this call ended it."""
-        await self._revoke.leaked(key, source=source, url=url)
-        return key.revoked_at is None
 
 
 def leaked(
@@ -90,7 +69,16 @@ def leaked(
         if key_id is None or signature is None:
             raise InvalidRequest("a report is believed by its --key-id and --signature: give both")
         body = read_bytes(report, what="the report", most=LARGEST_REPORT)
-        done = _revoke_reported(load_settings(ctx), body, key_id, signature)
+        settings = load_settings(ctx)
+        if settings.report_verifier is None:
+            raise ConfigurationError(
+                "report_verifier: no reporter is believed yet; set it to report-keys:///… with "
+                "the reporter's public keys, or pipe the tokens in without --report"
+            )
+        sent_by, signed = key_id, signature
+        done = with_tollkeeper(
+            settings, lambda tk: tk.report_leaked_keys(body, key_id=sent_by, signature=signed)
+        )
     if as_json:
         print_json([of_leak(leak) for leak in done])
         return
@@ -116,49 +104,18 @@ def _revoke_found(settings: "Settings") -> Sequence[ReportedLeak]:
     # Tokens are ASCII: whatever else the text is written in does not matter.
     text = read_bytes(STDIN, what="the text", most=LARGEST_PROMPT).decode("utf-8", "replace")
     tokens = list(dict.fromkeys(found.token for found in find_tokens(text)))
-    batches = [tokens[at : at + MOST_REPORTS] for at in range(0, len(tokens), MOST_REPORTS)]
-    bodies = [
-        json.dumps([{"token": token, "source": "command line"} for token in batch]).encode()
-        for batch in batches
-    ]
-    return _revoke(settings, bodies, _OperatorsWord(), key_id="", signature="")
 
-
-def _revoke_reported(
-    settings: "Settings", body: bytes, key_id: str, signature: str
-) -> Sequence[ReportedLeak]:
-    """Revoke the keys that a signed report names."""
-    from tollkeeper.infra.registry import make_adapter
-
-    if settings.report_verifier is None:
-        raise ConfigurationError(
-            "report_verifier: no reporter is believed yet; set TOLLKEEPER_REPORT_VERIFIER to "
-            "report-keys:///… with the reporter's public keys, or pipe the tokens in without "
-            "--report"
-        )
-    verifier = make_adapter("report_verifier", settings.report_verifier)
-    return _revoke(settings, [body], verifier, key_id=key_id, signature=signature)
-
-
-def _revoke(
-    settings: "Settings",
-    bodies: Sequence[bytes],
-    verifier: "ReportVerifier",
-    *,
-    key_id: str,
-    signature: str,
-) -> Sequence[ReportedLeak]:
-    async def work() -> Sequence[ReportedLeak]:
+    async def work(tk: "Tollkeeper") -> Sequence[ReportedLeak]:
+        believing = evolve(tk.report_leaked_keys, report_verifier=_OperatorsWord())
         done: list[ReportedLeak] = []
-        async with opened_container(settings) as container:
-            act = ReportLeakedKeys(verifier, _StoredKeys(container), container.clock())
-            with counting("revoking keys") as progress:
-                for body in bodies:
-                    done += await act(body, key_id=key_id, signature=signature)
-                    progress(len(done))
+        with counting("revoking keys", total=len(tokens)) as progress:
+            for at in range(0, len(tokens), _BATCH):
+                found = [{"token": token, "source": ACTOR} for token in tokens[at : at + _BATCH]]
+                done += await believing(json.dumps(found).encode(), key_id="", signature="")
+                progress(len(done))
         return done
 
-    return execute(work)
+    return with_tollkeeper(settings, work)
 
 
 def pattern(

@@ -35,7 +35,7 @@ PORTS = (
     *("store", *PARTS_OF_A_STORE),
     *("rate_limiter", "cache", "lock", "event_log", "broadcast"),
     *("telemetry", "chat_model", "embedder", "transcriber"),
-    *("token_counter", "schema_validator"),
+    *("token_counter", "schema_validator", "cipher"),
 )
 _WITH_MODELS = ("chat_model", "embedder", "transcriber", "token_counter")
 _USUAL_MODELS = {
@@ -58,10 +58,16 @@ _WRITES = dict.fromkeys(
     "embedder": "it is sent some sixty small calls, which its provider may bill",
     "transcriber": "it is sent some twenty short recordings, which its provider may bill",
     "token_counter": "nothing is written, and nothing leaves this process",
+    "cipher": "nothing is written, and nothing leaves this process",
     "schema_validator": "nothing is written, and nothing leaves this process",
 }
 _NEVER_LIVE = {
     "secret_source": "a secret source cannot be verified live, since its suite puts secrets there",
+    "token_verifier": "a token verifier cannot be verified live, since its suite signs tokens",
+    "report_verifier": "a report verifier cannot be verified live, since its suite signs reports",
+    "key_encryption": (
+        "key-encryption keys cannot be verified live, since their suite rotates and disables some"
+    ),
     "tables": "tables cannot be verified live, since their suite needs some that it may empty",
 }
 _LONGEST_NAME = 90

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from tollkeeper.application.outbox_messages import Delivered
     from tollkeeper.application.run_tools import RunEnd, ToolFunction, ToolRun
     from tollkeeper.application.stream_completion import CompletionStream
-    from tollkeeper.domain.api_keys import IssuedKey
+    from tollkeeper.domain.api_keys import ApiKey, IssuedKey
     from tollkeeper.domain.attempts import Attempt, Billed, Outcome, Settlement
+    from tollkeeper.domain.audit import AuditEntry, AuditHead
     from tollkeeper.domain.broadcasts import BroadcastGap, BroadcastMessage
     from tollkeeper.domain.catalogue import Capability, Catalogue, ModelCard
     from tollkeeper.domain.completions import (
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
         TokenUsage,
         ToolCallDelta,
     )
-    from tollkeeper.domain.credentials import Credential
+    from tollkeeper.domain.credentials import Credential, StoredCredential
     from tollkeeper.domain.embeddings import Embeddings
     from tollkeeper.domain.errors import (
         ConfigurationError,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     )
     from tollkeeper.domain.filters import Everything, col
     from tollkeeper.domain.health import Health, PartHealth
+    from tollkeeper.domain.key_limits import KeyLimit, OnOutage, Quota
     from tollkeeper.domain.ledger import Balance, Entry
     from tollkeeper.domain.locks import LeaseLost, LockTaken
     from tollkeeper.domain.messages import (
@@ -97,8 +99,9 @@ _HOMES = {
     "application.outbox_messages": ("Delivered",),
     "application.run_tools": ("RunEnd", "ToolFunction", "ToolRun"),
     "application.stream_completion": ("CompletionStream",),
-    "domain.api_keys": ("IssuedKey",),
+    "domain.api_keys": ("ApiKey", "IssuedKey"),
     "domain.attempts": ("Attempt", "Billed", "Outcome", "Settlement"),
+    "domain.audit": ("AuditEntry", "AuditHead"),
     "domain.broadcasts": ("BroadcastGap", "BroadcastMessage"),
     "domain.catalogue": ("Capability", "Catalogue", "ModelCard"),
     "domain.completions": (
@@ -110,7 +113,7 @@ _HOMES = {
         "TokenUsage",
         "ToolCallDelta",
     ),
-    "domain.credentials": ("Credential",),
+    "domain.credentials": ("Credential", "StoredCredential"),
     "domain.embeddings": ("Embeddings",),
     "domain.errors": (
         "ConfigurationError",
@@ -131,6 +134,7 @@ _HOMES = {
     "domain.event_logs": ("EventsLost", "LogEnded", "LogLimits", "LoggedEvent", "SlowSubscriber"),
     "domain.filters": ("Everything", "col"),
     "domain.health": ("Health", "PartHealth"),
+    "domain.key_limits": ("KeyLimit", "OnOutage", "Quota"),
     "domain.ledger": ("Balance", "Entry"),
     "domain.locks": ("LeaseLost", "LockTaken"),
     "domain.messages": (
@@ -170,8 +174,11 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ApiKey",
     "Attempt",
     "AudioPart",
+    "AuditEntry",
+    "AuditHead",
     "Balance",
     "Billed",
     "BroadcastGap",
@@ -204,6 +211,7 @@ __all__ = [
     "InvalidRequest",
     "IssuedKey",
     "JsonSchema",
+    "KeyLimit",
     "Kind",
     "LeaseLost",
     "LockTaken",
@@ -215,6 +223,7 @@ __all__ = [
     "ModelCard",
     "Money",
     "NotFound",
+    "OnOutage",
     "Order",
     "Outcome",
     "Page",
@@ -227,6 +236,7 @@ __all__ = [
     "PromptCache",
     "Provenance",
     "Quirks",
+    "Quota",
     "QuotaExceeded",
     "RateLimit",
     "RateLimited",
@@ -239,6 +249,7 @@ __all__ = [
     "Settings",
     "Settlement",
     "SlowSubscriber",
+    "StoredCredential",
     "SyncTollkeeper",
     "Table",
     "TextPart",

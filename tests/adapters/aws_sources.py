@@ -31,7 +31,7 @@ class KeptClient(AwsClient):
 @cache
 def kept_client(service: str, port: str, url: str) -> AwsClient:
     """Return the client of *service* at *url* that the tests of this process share."""
-    address = Address(REGION, url)
+    address = Address(REGION, url, timeout=30.0)
     return KeptClient(
         service, address, Credentials.of(credentials(), port=port), port=port, title=service
     )

@@ -152,3 +152,22 @@ assert dict(os.environ) == before
         [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_missing_boto3_is_told_when_the_adapter_is_chosen() -> None:
+    code = """
+import sys
+sys.modules["boto3"] = None  # how Python marks a module that cannot be imported
+from tollkeeper.domain.errors import ConfigurationError
+from tollkeeper.infra.registry import make_adapter
+try:
+    make_adapter("secret_source", "aws-secrets://eu-west-1", environ={})
+except ConfigurationError as error:
+    print(error.code, error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True
+    )
+    assert done.stdout == (
+        "extra_missing boto3 is not installed; run: pip install 'tollkeeper[aws]'\n"
+    ), done.stderr

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
+from tests.adapters.aws_sources import kept_client
 from tests.servers.aws_front import AwsFront, Refusal, Reset, shared_front
 from tests.servers.aws_server import REGION, aws_client, credentials, new_prefix, shared_aws_url
 from tollkeeper.adapters.aws.key_encryption import AwsKeyEncryption
@@ -57,15 +58,15 @@ async def source(front: AwsFront) -> AsyncIterator[AwsSecretSource]:
     behind = aws_client("secretsmanager", shared_aws_url())
     behind.create_secret(Name=f"{prefix}key", SecretString=CANARY)
     behind.create_secret(Name=f"{prefix}binary", SecretBinary=CANARY.encode())
-    url = f"aws-secrets://{REGION}?prefix={prefix}&endpoint={front.url}&ttl=0s"
-    async with AwsSecretSource.from_url(url, environ=credentials()) as source:
+    client = kept_client("secretsmanager", "secret_source", front.url)
+    async with AwsSecretSource(client, prefix=prefix, ttl=0) as source:
         yield source
 
 
 @pytest.fixture
 async def keys(front: AwsFront) -> AsyncIterator[AwsKeyEncryption]:
-    url = f"aws-kms://{REGION}/{ARN}?endpoint={front.url}"
-    async with AwsKeyEncryption.from_url(url, environ=credentials()) as keys:
+    client = kept_client("kms", "key_encryption", front.url)
+    async with AwsKeyEncryption(client, ARN) as keys:
         yield keys
 
 

@@ -201,18 +201,15 @@ async def outcome(ask: Ask) -> object:
 
 
 async def test_a_kept_secret_outlives_an_outage_and_no_longer_than_its_time(
-    front: AwsFront,
+    kept_front: AwsFront,
 ) -> None:
     prefix, now = new_prefix(), [0.0]
     write(f"{prefix}key", "kept")
-    source = AwsSecretSource.from_url(
-        f"aws-secrets://{REGION}?prefix={prefix}&endpoint={front.url}&ttl=5m",
-        environ=credentials(),
-        monotonic=lambda: now[0],
-    )
+    client = kept_client("secretsmanager", "secret_source", kept_front.url)
+    source = AwsSecretSource(client, prefix=prefix, ttl=300, monotonic=lambda: now[0])
     async with source:
         await source.secret("key")
-        front.always = Refusal("InternalServiceError", 500)
+        kept_front.always = Refusal("InternalServiceError", 500)
         now[0] = 299.0
         assert (await source.secret("key")).reveal() == "kept"
         with pytest.raises(Unavailable):
@@ -221,7 +218,7 @@ async def test_a_kept_secret_outlives_an_outage_and_no_longer_than_its_time(
         now[0] = 300.0
         with pytest.raises(Unavailable):
             await source.secret("key")
-        front.always = None
+        kept_front.always = None
         assert (await source.secret("key")).reveal() == "kept"
 
 

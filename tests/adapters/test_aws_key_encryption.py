@@ -113,6 +113,7 @@ async def test_a_key_that_is_wrapped_anew_never_leaves_kms(
 
 
 async def test_a_lost_alias_is_a_key_that_is_not_known() -> None:
+    """It fails closed, and the key is named (T27)."""
     client = kept_client("kms", "key_encryption", shared_front().url)
     keys = AwsKeyEncryption(client, "alias/test/nobody")
     for use in (keys.current(), keys.generate(context=CONTEXT), keys.health()):
@@ -127,6 +128,7 @@ async def test_a_lost_alias_is_a_key_that_is_not_known() -> None:
 async def test_a_key_that_cannot_be_used_is_named(
     key_encryption: AwsKeyEncryption, front: AwsFront, code: str
 ) -> None:
+    """What was wrapped under it fails closed, and is not taken for damaged (T27)."""
     made = await key_encryption.generate(context=CONTEXT)
     front.always = Refusal(code)
     with pytest.raises(Rejected) as failed:

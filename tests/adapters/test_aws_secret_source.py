@@ -9,9 +9,12 @@ from tests.adapters.aws_sources import behind, kept_client, opened, write
 from tests.servers.aws_front import AwsFront, Refusal, aws_front
 from tests.servers.aws_server import REGION, credentials, new_prefix, shared_aws_url
 from tollkeeper.adapters.aws.secret_source import AwsSecretSource
+from tollkeeper.adapters.system.clock import SystemClock
+from tollkeeper.application.key_peppers import KeyPeppers
 from tollkeeper.contracts.secret_source import Put, SecretSourceContract
 from tollkeeper.contracts.versioned_secrets import Rotate, VersionedSecretsContract, texts
 from tollkeeper.domain.errors import ConfigurationError, NotFound, Unavailable
+from tollkeeper.domain.key_tokens import Pepper
 from tollkeeper.ports.health import HealthCheck
 from tollkeeper.ports.versioned_secrets import VersionedSecretSource
 
@@ -204,6 +207,25 @@ async def test_health_tells_that_aws_answers_and_changes_nothing(
         # Who may read single secrets alone may not list them.
         assert await source.health() == "AWS Secrets Manager, 0 secrets are kept"
     assert front.asked == ["ListSecrets"] * 2
+
+
+async def test_peppers_are_rotated_in_aws_without_a_restart(prefix: str, front: AwsFront) -> None:
+    """A key under a pepper that is not known yet has it fetched once for all (T27)."""
+    old, new = ("0123456789abcdef" * 2 + end for end in "xy")
+    write(f"{prefix}pepper", old)
+    async with (
+        opened(front.url, prefix=prefix) as source,
+        KeyPeppers(source, "pepper", SystemClock()) as peppers,
+    ):
+        assert peppers.current() == Pepper(old.encode())
+        write(f"{prefix}pepper", new)
+        front.asked.clear()
+        wanted = Pepper(new.encode())
+        found = await asyncio.gather(*(peppers.find(wanted.id) for _ in range(100)))
+        assert set(found) == {wanted} == {peppers.current()}
+        assert peppers.by_id(Pepper(old.encode()).id) is not None
+        # The current version, the previous one, and whether it is still the current one.
+        assert front.asked == ["GetSecretValue"] * 3
 
 
 async def test_what_is_kept_has_a_bound(prefix: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -220,6 +221,16 @@ async def test_a_relative_name_is_of_the_folder_at_the_start(
 def test_another_url_is_refused(url: Any) -> None:
     with pytest.raises(ConfigurationError, match="write keyring:///absolute/file"):
         CryptographyKeyEncryption.from_url(url, environ={})
+
+
+def test_a_variable_that_holds_no_keyring_is_not_shown() -> None:
+    """No frame of ours holds the process's variables when it fails (T23)."""
+    environ = {"RING": "kek_1 hidden primary 2001-01-01T12:00:00Z"}
+    with pytest.raises(ConfigurationError, match="RING: line 1: the key is no base64") as refused:
+        CryptographyKeyEncryption.from_url("keyring+env://RING", environ=environ)
+    inside = refused.tb.tb_next  # the first frame is this test's own
+    told = traceback.TracebackException(refused.type, refused.value, inside, capture_locals=True)
+    assert "hidden" not in "".join(told.format())
 
 
 def test_a_variable_that_is_not_set_is_named() -> None:

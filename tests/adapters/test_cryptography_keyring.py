@@ -3,6 +3,8 @@
 import base64
 import multiprocessing
 import os
+import resource
+import signal
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -65,7 +67,7 @@ FAULTS: dict[str, tuple[Callable[[], str], str]] = {
     "one byte": (lambda: line(b"\xa5" * 32), "the key is weak"),
     "few bytes": (lambda: line(os.urandom(8) * 4), "the key is weak"),
     "counted": (lambda: line(bytes(range(32))), "the key is weak"),
-    "typed": (lambda: line(b"hidden-Aw3s0me-passphrase-0-+=!X"), "the key is weak"),
+    "typed": (lambda: line(b"hidden-Tr0ub4dor&3=COrREcT+hOrSe"), "the key is weak"),
     "another id": (lambda: line(name="kek_0123456789abcdef"), "the id is not this key's"),
     "odd state": (lambda: line(state="hidden"), "the state must be primary, readable or disabled"),
     "odd time": (lambda: line(at="hidden"), "the time must read like"),
@@ -220,6 +222,23 @@ def test_a_change_that_cannot_be_written_leaves_the_file_as_it_was(path: Path) -
         with pytest.raises(Unavailable):
             add_primary(gone, at=NOW)
     assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_full_disk_leaves_the_keyring_as_it_was(path: Path) -> None:
+    before = path.read_bytes()
+    process = FORKING.Process(target=add_key_without_room, args=(path,))
+    process.start()
+    process.join(30)
+    assert process.exitcode == 0
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == [path.name]
+
+
+def add_key_without_room(path: Path) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+    with pytest.raises(Unavailable):
+        add_primary(path, at=NOW)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o610, 0o602, 0o644, 0o666])

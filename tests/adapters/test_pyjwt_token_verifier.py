@@ -117,7 +117,7 @@ def _by_secret() -> tuple[PyjwtTokenVerifier, str]:
 
 
 @pytest.mark.anyio
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     st.integers(0, 10**6),
     st.sampled_from(["put", "drop", "insert", "swap", "case"]),
@@ -142,7 +142,7 @@ async def test_any_edit_of_one_character_is_refused(place: int, edit: str, chara
 
 
 @pytest.mark.anyio
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     st.one_of(
         st.text(max_size=300),

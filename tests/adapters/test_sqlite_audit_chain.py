@@ -15,7 +15,7 @@ from tollkeeper.adapters.sqlite.versions import VERSIONS
 from tollkeeper.contracts.audit_log_chains import KEY, chain
 from tollkeeper.contracts.audit_turns import numbered
 from tollkeeper.contracts.samples import an_api_key, an_audit_entry
-from tollkeeper.domain.audit import ChainState, follow
+from tollkeeper.domain.audit import ChainState, Fault, follow
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +112,48 @@ async def test_what_was_written_cannot_be_changed_behind_our_back(
             execute(path, statement)
         state = follow(ChainState(), await numbered(store.audit_log, "acme"), {KEY.id: KEY})
         assert (state.fault, state.entries) == (None, 2)
+
+
+@pytest.mark.parametrize(
+    ("statements", "fault"),
+    [
+        (["UPDATE audit_entries SET actor = 'nobody' WHERE number = 3"], (3, Fault.CHANGED)),
+        (["UPDATE audit_entries SET at = at + 1 WHERE number = 1"], (1, Fault.CHANGED)),
+        (["UPDATE audit_entries SET mac = x'00' WHERE number = 5"], (5, Fault.CHANGED)),
+        (["UPDATE audit_entries SET mac = x'' WHERE number = 2"], (2, Fault.UNCHAINED)),
+        (["UPDATE audit_entries SET mac_key = 'other' WHERE number = 2"], (2, Fault.UNKNOWN_KEY)),
+        (["DELETE FROM audit_entries WHERE number = 4"], (4, Fault.GAP)),
+        (
+            [
+                "DELETE FROM audit_entries WHERE number = 4",
+                "UPDATE audit_entries SET number = 4 WHERE number = 5",
+            ],
+            (4, Fault.CHANGED),
+        ),
+        (
+            [
+                "UPDATE audit_entries SET number = 9 WHERE number = 2",
+                "UPDATE audit_entries SET number = 2 WHERE number = 3",
+                "UPDATE audit_entries SET number = 3 WHERE number = 9",
+            ],
+            (2, Fault.CHANGED),
+        ),
+    ],
+)
+async def test_first_entry_that_somebody_with_the_file_changed_is_named(
+    path: Path, statements: list[str], fault: tuple[int, Fault]
+) -> None:
+    """Whoever can drop the triggers can change and reorder entries, but not unseen (T24)."""
+    async with SqliteStore(path) as store:
+        for _ in range(5):
+            await chain(store.audit_log, "acme", at=NOW)
+    for statement in ("DROP TRIGGER audit_stays", "DROP TRIGGER audit_lasts", *statements):
+        execute(path, statement)
+    async with SqliteStore(path) as store:
+        entries = await store.audit_log.entries(account="acme")
+    found = follow(ChainState(), entries, {KEY.id: KEY}).fault
+    assert found is not None
+    assert (found.sequence, found.fault) == fault
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])

@@ -149,7 +149,8 @@ async def test_counts_that_are_none_are_an_error(
     counter, store = SupabaseQuotaCounter(connections), SupabaseCredentialStore(connections)
     audit = an_audit_entry("a", at=NOW)
     answers: list[list[dict[str, object]]] = [[], [{}], [{"taken": 1}], [{"forgotten": "1"}]]
-    for found in [*answers, [{"taken": True}, {"taken": True}]]:
+    answers.append([{"taken": True}, {"taken": True}])
+    for found in answers:
         scripted.plays = [rows(*found)]
         with pytest.raises(CorruptResponse):
             await counter.take("key", Quota(1), at=NOW)

@@ -139,6 +139,18 @@ async def test_no_more_keys_are_open_than_may_be(world: World) -> None:
     assert len(cipher.data_keys) == 3
 
 
+async def test_the_key_that_was_not_used_for_longest_is_closed_first(world: World) -> None:
+    cipher = world.cipher(most=3)
+    places = [Place(f"account{n}", "t", "r", "c") for n in range(4)]
+    written = [await cipher.encrypt(TEXT, place=place) for place in places[:3]]
+    await cipher.decrypt(written[0], place=places[0])
+    await cipher.encrypt(TEXT, place=places[3])
+    await cipher.decrypt(written[0], place=places[0])
+    assert world.keeper.unwrapped == 0
+    await cipher.decrypt(written[1], place=places[1])
+    assert world.keeper.unwrapped == 1
+
+
 async def test_forgetting_closes_the_keys_of_one_account(world: World) -> None:
     cipher = world.cipher()
     other = Place("other", "t", "r", "c")

@@ -149,6 +149,20 @@ async def test_a_loop_that_stood_still_trusts_nothing(tmp_path: Path) -> None:
         assert auth.reads.reads == 2
 
 
+async def test_hearing_again_after_a_stall_does_not_revive_what_was_known(tmp_path: Path) -> None:
+    """The sign of life comes before the first call, and before what was told meanwhile."""
+    async with open_world(tmp_path) as world:
+        key, auth = await issued(world.tk), world.tk.authenticate_key
+        await auth(key.token)
+        now = auth.reads.known.tick()
+        auth.reads.known.tick = lambda: now + 2.5
+        auth.reads.known.heard(connected=True)
+        await auth(key.token)
+        assert auth.reads.reads == 2
+        await auth(key.token)  # it is known again
+        assert auth.reads.reads == 2
+
+
 async def test_a_read_under_way_when_the_key_is_revoked_is_not_kept(tmp_path: Path) -> None:
     """The answer is there, the key is revoked, the answer arrives: nothing of it stays (T12)."""
     store = MemoryStore()

@@ -14,7 +14,7 @@ from tollkeeper.infra.cli.masking import masked, secrets_of
 
 GROUPS = (
     *("demo", "init", "keys", "credit", "complete", "transcribe", "usage", "ledger"),
-    *("holds", "plans", "doctor", "verify"),
+    *("holds", "plans", "doctor", "verify", "audit", "secrets"),
 )
 
 

@@ -74,7 +74,7 @@ def test_embedded_default_is_well(cli: Cli) -> None:
         *("store", "cache", "rate_limiter", "telemetry", "schema_validator"),
         *("broadcast", "event_log", "lock"),
         *("chat_model offline", "embedder offline", "transcriber pocketsphinx"),
-        *("price book", "catalogue", "key pepper"),
+        *("price book", "catalogue", "key pepper", "keys"),
     }
     assert parts["store"]["status"] == "reachable"
     assert parts["store"]["latency_ms"] >= 0

@@ -65,6 +65,8 @@ def test_each_bound_can_be_taken_away(cli: Cli) -> None:
         (("--no-metadata", "--metadata", "a=b"), "--no-metadata, not both"),
         (("--never-expires", "--expires-in", "1d"), "--never-expires, not both"),
         (("--scope", "everything"), "resource:action"),
+        (("--name", "x" * 300), "name"),
+        (("--expires-in", "soon"), "--expires-in"),
         (("--metadata", "a=b", "--metadata", "a=c"), "given twice"),
     ],
 )

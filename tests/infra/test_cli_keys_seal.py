@@ -1,10 +1,13 @@
 """`tollkeeper keys seal` seals what has no seal, and tells what hangs on which pepper."""
 
+import os
+import pty
 import sqlite3
+import subprocess
 
 import pytest
 
-from tests.infra.cli_runs import Cli, refused
+from tests.infra.cli_runs import COMMAND, Cli, clean_environ, refused
 
 OLD, NEW = "0f" * 8 + "1a2b3c4d5e6f7089", "9d" * 4 + "8c7b6a5f4e3d2c1b0a918273"
 
@@ -72,3 +75,29 @@ def test_empty_store_is_sealed_already(cli: Cli, columns: str) -> None:
     ran = cli.here("keys", "seal", COLUMNS=columns)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines()[-1] == "there are no keys"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [(("keys", "seal"), "sealing keys"), (("audit", "verify"), "following audit entries")],
+)
+def test_whoever_watches_sees_a_bar(cli: Cli, command: tuple[str, ...], said: str) -> None:
+    cli.token()
+    ours, its = pty.openpty()
+    try:
+        done = subprocess.run(
+            [*COMMAND, *command, "--json"],
+            cwd=cli.folder,
+            env=clean_environ(TERM="xterm"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=its,
+            timeout=60,
+            check=True,
+        )
+        shown = os.read(ours, 65_536).decode()
+    finally:
+        os.close(ours)
+        os.close(its)
+    assert said in shown
+    assert done.stdout.startswith(b"{")

@@ -120,7 +120,8 @@ def test_store_keeps_the_contracts_of_all_its_parts(cli: Cli) -> None:
     assert document["passed"] == len(document["tests"]) > 150
     assert {test["suite"] for test in document["tests"]} == {
         *("TestLedger", "TestKeyStore", "TestUsageLog", "TestPlanStore", "TestAuditLog"),
-        *("TestAttemptLog", "TestOutbox", "TestStore"),
+        *("TestAttemptLog", "TestOutbox", "TestQuotaCounter", "TestDataKeyStore"),
+        *("TestCredentialStore", "TestStore"),
     }
 
 

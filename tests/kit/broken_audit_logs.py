@@ -1,6 +1,7 @@
 """Audit logs with one fault each in the order of entries, for the audit log's suite to find."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from attrs import evolve
 
@@ -15,6 +16,18 @@ class AppendedFirst(MemoryAuditLog):
         await super().append(entry)
         entries = self.database.audit[entry.account]
         entries.insert(0, entries.pop())
+
+
+class NeverEmpty(MemoryAuditLog):
+    """Notes that somebody looked."""
+
+    async def entries(
+        self, *, account: str, after: str | None = None, limit: int = 100
+    ) -> tuple[AuditEntry, ...]:
+        if account not in self.database.audit:
+            at = datetime(2001, 1, 1, tzinfo=UTC)
+            await self.append(AuditEntry("looked", at, account, "log", "log.read", account))
+        return await super().entries(account=account, after=after, limit=limit)
 
 
 class PagesNumberedAnew(MemoryAuditLog):

@@ -1,10 +1,12 @@
 """Key stores with one fault each in what version 4 of the stores brought."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from attrs import evolve
 
 from tollkeeper.adapters.memory.key_store import MemoryKeyStore
+from tollkeeper.contracts.samples import an_api_key
 from tollkeeper.domain.api_keys import ApiKey
 from tollkeeper.domain.audit import AuditEntry
 from tollkeeper.domain.errors import Conflict
@@ -131,3 +133,13 @@ class RacyTurns(MemoryKeyStore):
         self.database.keys[key.id] = key
         self.database.key_of_kid.update({secret.kid: key.id for secret in key.secrets})
         self.database.write(placed)
+
+
+class AnyKeyForUnknown(MemoryKeyStore):
+    """Finds some key, whatever is asked for."""
+
+    async def find(self, kid: str) -> ApiKey | None:
+        return await super().find(kid) or evolve(SOME_KEY, id=kid)
+
+
+SOME_KEY = an_api_key("somebody", at=datetime(2001, 1, 1, tzinfo=UTC))

@@ -30,6 +30,7 @@ def key_store(database):
 CAUGHT_BY = {
     "EntriesByTime": ["test_entries_come_in_the_order_of_writing"],
     "EntriesOfEveryone": ["test_accounts_do_not_see_one_another"],
+    "NeverEmpty": ["test_log_of_an_account_never_named_is_empty"],
     "EntryPagesOffByOne": ["test_entries_come_in_pages"],
     "UnknownEntryIsTheFirst": ["test_unknown_page_is_not_there"],
     "DetailsForgotten": ["test_entry_comes_back_as_given"],

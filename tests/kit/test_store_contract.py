@@ -7,6 +7,7 @@ from tests.kit.run_contract import failed_tests, run_contract
 CONTRACT = "tollkeeper.contracts.store:StoreContract"
 FIXTURES = """
 import pytest
+from attrs import evolve
 from tollkeeper.adapters.memory.attempt_log import MemoryAttemptLog
 from tollkeeper.adapters.memory.audit_log import MemoryAuditLog
 from tollkeeper.adapters.memory.credential_store import MemoryCredentialStore
@@ -40,6 +41,16 @@ class PartMissing(MemoryStore):
     @property
     def plan_store(self):
         return None
+
+class Telling(MemoryKeyStore):
+    async def add(self, key, *, audit):
+        self.database.write(self.database.placed(audit))
+        await super().add(key, audit=evolve(audit, id=audit.id + " done"))
+
+class RefusedAudited(MemoryStore):
+    @property
+    def key_store(self):
+        return Telling(self.database)
 
 class CredentialsApart(MemoryStore):
     @property
@@ -82,6 +93,7 @@ CAUGHT_BY = {
     "AuditApart": ["test_audit_log_sees_changes_of_keys_and_plans_in_their_order"],
     "ForgetfulParts": ["test_parts_are_the_same_each_time"],
     "PartMissing": ["test_each_part_is_there"],
+    "RefusedAudited": ["test_audit_log_sees_no_change_that_was_refused"],
     "CounterMissing": ["test_each_part_is_there"],
     "CredentialsApart": [
         "test_audit_log_sees_changes_of_data_keys_and_credentials_in_their_order",

@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +101,14 @@ def test_a_canary_in_a_log_is_found() -> None:
     quiet = logging.getLogger("tests.canary.quiet")
     quiet.setLevel(logging.CRITICAL)
     quiet.propagate = False
-    for say in (
+    ways: list[Callable[[], None]] = [
         lambda: logger.debug("key %s", CANARY),
         lambda: quiet.debug(CANARY),
         lambda: logger.info("key %s", {"a": Holder("a", CANARY)}),
         lambda: logger.error("failed", exc_info=ValueError(CANARY)),
         lambda: logging.getLogger().warning(CANARY),
-    ):
+    ]
+    for say in ways:
         with recorded_logs() as logs:
             say()
         with pytest.raises(AssertionError, match="place 0"):

@@ -6,7 +6,7 @@ import traceback
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tollkeeper.domain.errors import InvalidRequest
@@ -24,6 +24,7 @@ URL = "https://github.com/octocat/Hello-World/blob/1234/foo/bar.txt"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda value: st.lists(value) | st.dictionaries(st.text() | st.just("token"), value),
+    max_leaves=8,
 )
 
 
@@ -103,6 +104,7 @@ def test_a_report_of_the_largest_size_is_read() -> None:
 
 
 @given(JSON.map(json.dumps).map(str.encode) | st.binary())
+@settings(max_examples=50)
 def test_whatever_is_sent_is_a_report_or_refused(sent: bytes) -> None:
     with contextlib.suppress(InvalidRequest):
         assert all(isinstance(report, LeakReport) for report in parse_reports(sent))

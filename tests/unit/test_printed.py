@@ -52,7 +52,11 @@ def test_it_is_no_longer_than_it_may_be(text: str, longest: int) -> None:
 
 
 @given(
-    st.recursive(ANY | st.none() | st.integers(), lambda v: st.lists(v) | st.dictionaries(ANY, v))
+    st.recursive(
+        ANY | st.none() | st.integers(),
+        lambda v: st.lists(v) | st.dictionaries(ANY, v),
+        max_leaves=8,
+    )
 )
 def test_a_document_stays_the_same_document(value: object) -> None:
     """JSON with anything in its texts (T25)."""

@@ -1,7 +1,8 @@
-"""Data keys and credentials in a file: what is erased is gone, and what is needed stays."""
+"""Keys, quotas, data keys and credentials in a file: what is erased is gone, the rest stays."""
 
 import contextlib
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from tollkeeper.contracts.samples import (
     an_audit_entry,
 )
 from tollkeeper.domain.encryption import WrappedKey
-from tollkeeper.domain.key_limits import OnOutage, Quota
+from tollkeeper.domain.key_limits import OnOutage, Quota, QuotaPeriod
 from tollkeeper.domain.plans import Plan
 
 pytestmark = pytest.mark.anyio
@@ -106,6 +107,20 @@ async def test_restart_keeps_everything(path: Path) -> None:
         assert not await store.quota_counter.take(key.id, Quota(5), at=NOW, calls=2)
         assert await store.audit_log.head("acme") == head
         assert head.sequence == 3
+
+
+async def test_periods_that_are_over_for_long_are_forgotten(path: Path) -> None:
+    quota, moments = Quota(5, QuotaPeriod.DAY), [NOW + timedelta(days=days) for days in (0, 1, 62)]
+    async with SqliteStore(path) as store:
+        counter = store.quota_counter
+        for key_id in ("key_1", "key_2"):
+            assert await counter.take(key_id, quota, at=moments[0])
+        for at in moments:
+            assert await counter.take("key_1", quota, at=at, calls=2)
+        assert [(await counter.used("key_1", quota, at=at)).used for at in moments] == [3, 2, 2]
+        assert await counter.take("key_1", quota, at=NOW + timedelta(days=63))
+        assert [(await counter.used("key_1", quota, at=at)).used for at in moments] == [0, 2, 2]
+        assert (await counter.used("key_2", quota, at=NOW)).used == 1
 
 
 async def test_keys_and_plans_of_an_older_file_read_as_they_did_and_can_be_changed(
