@@ -70,19 +70,20 @@ class AuthenticateKey:
         if known is None:
             token = Secret(text)
             text = ""
-            known = await self._look_up(token, kid, client_address)
-            good = self._is_of(token, known)
+            known, good = await self._look_up(token, kid, client_address)
         else:
             good = compare_digest(known.pepper.verifier(text), known.secret.verifier)
             token = text = ""
         if not good:
             raise self._wrong(kid, client_address, "wrong_secret")
-        at = self.clock.now()
         if self._ended:
             self._check_not_ended(known)
-        if not (known.plain and known.starts <= at and (known.ends is None or at < known.ends)):
-            self._check(known, at, client_address)
-        self.uses.note(known.key.id, at=at, now=now)
+        if not known.lasting:
+            at = self.clock.now()
+            if not (known.plain and known.starts <= at and (known.ends is None or at < known.ends)):
+                self._check(known, at, client_address)
+        if self.uses.is_due(known.key.id, now):
+            self.uses.note(known.key.id, at=self.clock.now(), now=now)
         return known.principal
 
     def _is_of(self, token: Secret, known: Known) -> bool:
@@ -106,8 +107,8 @@ class AuthenticateKey:
                     self._ended.popitem(last=False)
             raise
 
-    async def _look_up(self, token: Secret, kid: str, address: str | None) -> Known:
-        """Ask the store, if this caller may."""
+    async def _look_up(self, token: Secret, kid: str, address: str | None) -> tuple[Known, bool]:
+        """Ask the store, if this caller may; say whether *token* is that of what it found."""
         if self.reads.known.is_absent(kid, now=self.clock.monotonic()):
             self.mint.proves(token.reveal(), None)  # the same time as for one that is there
             raise self._wrong(kid, address, "unknown")
@@ -129,12 +130,12 @@ class AuthenticateKey:
             if first:
                 self.refusals.note("wrong_secret")
                 raise refuse()
-            return found  # refused, and counted as an attempt, where all are
+            return found, False  # refused, and counted as an attempt, where all are
         if first:
             self.attempts.give_back(address, kid)
         self.reads.note_proof(kid)
         await self.renewal.renew(found, token)
-        return found
+        return found, True
 
     def _refuse_record(
         self, token: Secret, kid: str, address: str | None, key: ApiKey | None, *, counted: bool

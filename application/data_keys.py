@@ -172,6 +172,13 @@ class DataKeys:
         for name in [name for name in self._flights if name[0] == account]:
             del self._flights[name]
 
+    def forget_all(self) -> None:
+        """Close all data keys, of every account, also those that are being opened."""
+        self._forgotten += 1
+        self._primaries.clear()
+        self._open.clear()
+        self._flights.clear()
+
     async def _opened(self, account: str, data_key_id: str) -> OpenKey:
         forgotten = self._forgotten
         key = await self.store.get(account=account, data_key_id=data_key_id)

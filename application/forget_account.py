@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from tollkeeper.application.audit_trail import AuditTrail
-from tollkeeper.application.tenant_cipher import TenantCipher
+from tollkeeper.application.data_key_news import DataKeyNews
 from tollkeeper.domain.checks import checked_account, checked_text
 from tollkeeper.ports.credential_store import CredentialStore
 
@@ -16,14 +16,15 @@ class ForgetAccount:
     """
 
     credential_store: CredentialStore
-    cipher: TenantCipher | None
+    news: DataKeyNews
     trail: AuditTrail
 
     async def __call__(self, *, account: str, actor: str = "host") -> int:
         """Take all credentials away and destroy all data keys, in one step; say how many went.
 
-        Another process that has a data key open may read for five more minutes what it still
-        holds in memory. An account that comes back gets new data keys.
+        Every process hears of it by the broadcast, and closes the account's data keys. One that
+        cannot hear may read for five more minutes what it still holds in memory. An account that
+        comes back gets new data keys.
 
         Raises:
             InvalidRequest: an argument is malformed.
@@ -38,6 +39,5 @@ class ForgetAccount:
             action="account.forgotten",
             subject=account,
         )
-        if self.cipher is not None:
-            self.cipher.forget(account)
+        await self.news.tell(account)
         return count

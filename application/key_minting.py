@@ -102,7 +102,7 @@ class KeyMint:
         """
         if key.seal is None:
             raise Conflict(
-                "the key was made before keys were sealed: run `tollkeeper keys seal`",
+                "the key was made before keys were sealed: run `tollkeeper keys seal --unsealed`",
                 code="key_unsealed",
             )
         if self.peppers.by_id(key.seal.pepper_id) is None:

@@ -105,6 +105,6 @@ class KeyReads:
             )
         if not self.mint.is_intact(key):
             return key
-        known = known_of(key, secret, pepper)
+        known = known_of(key, secret, pepper, at=self.clock.now())
         self.known.keep(known, ticket, now=self.clock.monotonic())
         return known

@@ -92,15 +92,20 @@ class KeyUpkeep:
             self.known.heard(connected=changes.connected)
 
     async def _write_uses(self) -> None:
-        while not self._closing.is_set():
+        closing = False
+        while not closing:
             await _either(self._closing, timeout=_USES_EVERY)
+            closing = self._closing.is_set()  # then it writes once more, whatever it did before
             await self.uses.write()
 
     async def _write_refusals(self) -> None:
-        while not self._closing.is_set():
+        closing = False
+        while not closing:
             await _either(self._closing, self.refusals.alarm, timeout=_REFUSALS_EVERY)
+            closing = self._closing.is_set()
             await self.refusals.write()
-            await _either(self._closing, timeout=_PAUSE)  # an alarm that goes on writes no more
+            if not closing:
+                await _either(self._closing, timeout=_PAUSE)  # an alarm that goes on writes no more
 
 
 async def _either(*events: asyncio.Event, timeout: float) -> None:

@@ -21,10 +21,14 @@ class KeyUses:
     _noted: "OrderedDict[str, float]" = field(factory=OrderedDict, init=False, repr=False)
     _waiting: dict[str, datetime] = field(factory=dict, init=False, repr=False)
 
-    def note(self, key_id: str, *, at: datetime, now: float) -> None:
-        """Note a use *at* that time, which is *now* in monotonic seconds."""
+    def is_due(self, key_id: str, now: float) -> bool:
+        """Whether a use *now*, in monotonic seconds, should be noted."""
         last = self._noted.get(key_id)
-        if last is not None and now - last < EVERY:
+        return last is None or now - last >= EVERY
+
+    def note(self, key_id: str, *, at: datetime, now: float) -> None:
+        """Note a use *at* that time, which is *now* in monotonic seconds, if it is due."""
+        if not self.is_due(key_id, now):
             return
         self._noted[key_id] = now
         self._noted.move_to_end(key_id)

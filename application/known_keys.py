@@ -39,11 +39,14 @@ class Known:
     """From when until before when its times let it in."""
     plain: bool
     """Whether its times alone decide: it is neither revoked, disabled nor bound to networks."""
+    lasting: bool
+    """Whether not even those: it is plain, has begun, and has no end."""
 
 
-def known_of(key: ApiKey, secret: KeySecret, pepper: Pepper) -> Known:
-    """Make what is known of *key* by its *secret*, whose verifier is under *pepper*."""
-    ends = [at for at in (key.expires_at, secret.not_after) if at is not None]
+def known_of(key: ApiKey, secret: KeySecret, pepper: Pepper, *, at: datetime) -> Known:
+    """Make what is known of *key* by its *secret*, whose verifier is under *pepper*, at a time."""
+    ends = [end for end in (key.expires_at, secret.not_after) if end is not None]
+    plain = key.revoked_at is None and key.disabled_at is None and not key.networks
     return Known(
         key,
         secret,
@@ -51,7 +54,8 @@ def known_of(key: ApiKey, secret: KeySecret, pepper: Pepper) -> Known:
         key.principal,
         starts=secret.not_before,
         ends=min(ends, default=None),
-        plain=key.revoked_at is None and key.disabled_at is None and not key.networks,
+        plain=plain,
+        lasting=plain and not ends and secret.not_before <= at,
     )
 
 

@@ -14,6 +14,7 @@ TAMPERED = "tampered"
 """The reason of a refusal that somebody should hear of: the store was written to by another."""
 _ACTOR = "unauthenticated"
 _MOST_ACCOUNTS = 100
+_MOST_KEYS = 100
 
 
 @define(eq=False)
@@ -40,13 +41,9 @@ class Refusals:
         self.totals[reason] += 1
         if not account:
             return  # told by the totals, so that a flood costs one addition each
-        if account not in self._of_accounts and len(self._of_accounts) >= _MOST_ACCOUNTS:
-            return
-        counted = self._of_accounts.setdefault(account, Counter())
-        counted[f"{reason} {key_id}" if key_id and len(counted) < _MOST_ACCOUNTS else reason] += 1
-        self._known[reason] += 1
         if reason == TAMPERED:
             self.alarm.set()
+        self._count(account, f"{reason} {key_id}" if key_id else reason, 1)
 
     async def write(self) -> None:
         """Write one audit entry for each account that has refusals since the last time.
@@ -59,7 +56,9 @@ class Refusals:
             try:
                 await self._write(account, counted)
             except TollkeeperError:
-                self._of_accounts.setdefault(account, Counter()).update(counted)
+                for name, count in counted.items():
+                    self._known[_reason_of(name)] -= count
+                    self._count(account, name, count)
         anonymous = self.totals - self._known - self._written
         if anonymous:
             try:
@@ -67,6 +66,18 @@ class Refusals:
             except TollkeeperError:
                 return
             self._written += anonymous
+
+    def _count(self, account: str, name: str, count: int) -> None:
+        """Count a reason, with a key's name or without, for an account, if it is not one too many.
+
+        Else it is one of the rest.
+        """
+        if account not in self._of_accounts and len(self._of_accounts) >= _MOST_ACCOUNTS:
+            return
+        counted = self._of_accounts.setdefault(account, Counter())
+        reason = _reason_of(name)
+        counted[name if name in counted or len(counted) < _MOST_KEYS else reason] += count
+        self._known[reason] += count
 
     async def _write(self, account: str, counted: Mapping[str, int]) -> None:
         tampered = any(reason.startswith(TAMPERED) for reason in counted)
@@ -78,3 +89,7 @@ class Refusals:
             subject="api_keys",
             details={reason: str(count) for reason, count in sorted(counted.items())},
         )
+
+
+def _reason_of(name: str) -> str:
+    return name.partition(" ")[0]

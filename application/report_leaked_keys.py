@@ -5,7 +5,7 @@ from typing import Protocol
 from attrs import frozen
 
 from tollkeeper.domain.api_keys import ApiKey
-from tollkeeper.domain.errors import TollkeeperError
+from tollkeeper.domain.errors import ConfigurationError, TollkeeperError
 from tollkeeper.domain.leak_reports import (
     LeakOutcome,
     LeakReport,
@@ -49,7 +49,7 @@ class ReportLeakedKeys:
     the report is about.
     """
 
-    report_verifier: ReportVerifier
+    report_verifier: ReportVerifier | None
     leaked_keys: LeakedKeys
     clock: Clock
 
@@ -66,12 +66,19 @@ class ReportLeakedKeys:
             Unauthenticated: the reporter did not sign it (code ``report_not_authentic``).
             InvalidRequest: it is over 1 MiB, or no report (code ``invalid_report``).
             PortError: a key may live on, or the reporter's keys are out of reach.
+            ConfigurationError: nobody's reports are believed (code ``report_verifier_missing``).
         """
         # A traceback may show the locals of this frame; a view does not show what it is of.
         view = memoryview(body) if fits(body) else None
         del body
         if view is None:
             raise no_report()
+        if self.report_verifier is None:
+            raise ConfigurationError(
+                "report_verifier: nobody's reports are believed; set report_verifier "
+                "(TOLLKEEPER_REPORT_VERIFIER) to report-keys:///… with the reporter's public keys",
+                code="report_verifier_missing",
+            )
         await self.report_verifier.verify(bytes(view), key_id=key_id, signature=signature)
         reports = parse_reports(bytes(view))
         done: list[ReportedLeak] = []

@@ -6,6 +6,7 @@ from attrs import evolve, frozen
 
 from tollkeeper.application.audit_trail import MOVED, AuditTrail
 from tollkeeper.application.credential_texts import place_of
+from tollkeeper.application.data_key_news import DataKeyNews
 from tollkeeper.application.data_keys import DataKeys
 from tollkeeper.application.tenant_cipher import TenantCipher
 from tollkeeper.domain.checks import checked_text
@@ -57,6 +58,7 @@ class RotateEncryption:
     credential_store: CredentialStore
     data_keys: DataKeys | None
     trail: AuditTrail
+    news: DataKeyNews
 
     async def __call__(
         self,
@@ -93,6 +95,7 @@ class RotateEncryption:
                         report = await self._retire(key, keys, report, actor, heard)
                     elif new_data_keys:
                         made.add((await keys.make(key.account, actor=actor)).id)
+                        await self.news.tell(key.account)  # so that nobody writes with the former
                         report = evolve(report, replaced=report.replaced + 1)
                         report = await self._retire(key, keys, report, actor, heard)
                     else:
@@ -197,7 +200,7 @@ class RotateEncryption:
             # Another process wrote with it a moment ago: the next run empties it. Until then it
             # must not be what keeps a former key-encryption key in use.
             return await self._rewrap(key, keys, report, actor)
-        keys.forget(key.account)
+        await self.news.tell(key.account)
         return evolve(report, destroyed=report.destroyed + 1)
 
 

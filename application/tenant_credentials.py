@@ -4,14 +4,20 @@ from attrs import evolve, field, frozen
 
 from tollkeeper.application.audit_trail import MOVED, AuditTrail
 from tollkeeper.application.bind_credential import BindCredential, KeyedPort
-from tollkeeper.application.credential_texts import place_of, secret_in, text_of
+from tollkeeper.application.credential_texts import (
+    bound_elsewhere,
+    checked_label,
+    only_secret,
+    place_of,
+    secret_in,
+    text_of,
+)
 from tollkeeper.application.tenant_cipher import TenantCipher
 from tollkeeper.domain.checks import checked_account, checked_limit, checked_text
 from tollkeeper.domain.credentials import Credential, StoredCredential
 from tollkeeper.domain.errors import (
     ConfigurationError,
     Conflict,
-    CorruptResponse,
     InvalidRequest,
     NotFound,
 )
@@ -117,10 +123,14 @@ class AccountCredentials:
             Unsupported: the provider takes no credential.
             Conflict: there is one of that provider and label (code ``credential_exists``).
         """
+        secret = only_secret(secret)
         self._require(WRITE)
         self._all.required_cipher()
         bound = await self._all.bind(
-            provider=provider, secret=secret, label=_checked_label(label), port=port
+            provider=checked_text(provider, field="provider"),
+            secret=secret,
+            label=checked_label(label),
+            port=port,
         )
         new = StoredCredential(
             id=self._all.identifiers.new("cred"),
@@ -146,7 +156,7 @@ class AccountCredentials:
                     details={"provider": provider, "label": label, "base_url": bound.base_url},
                 )
             except Conflict as error:
-                self._try_again(error, attempt)
+                self._try_again(error, attempt, sealed.data_key_id)
             else:
                 return sealed
         raise AssertionError("the last try returns or raises")
@@ -159,6 +169,7 @@ class AccountCredentials:
             InvalidRequest: *secret* is empty or malformed.
             Conflict: somebody else changed it first (code ``credential_changed``).
         """
+        secret = only_secret(secret)
         self._require(WRITE)
         self._all.required_cipher()
         for attempt in range(1, _TRIES + 1):
@@ -176,7 +187,7 @@ class AccountCredentials:
                     subject=kept.id,
                 )
             except Conflict as error:
-                self._try_again(error, attempt)
+                self._try_again(error, attempt, sealed.data_key_id)
             else:
                 return sealed
         raise AssertionError("the last try returns or raises")
@@ -208,13 +219,7 @@ class AccountCredentials:
         kept, text = await self._read(credential_id, cipher)
         secret = secret_in(text, kept)
         if secret is None:
-            raise CorruptResponse(
-                "a stored credential is not for the provider and place that its row names; look "
-                "at what wrote to it, and store it again",
-                port="credential_store",
-                adapter="tenant_credentials",
-                code="decryption_failed",
-            )
+            raise bound_elsewhere()
         return Credential(kept.provider, kept.base_url, secret, kept.label)
 
     async def remove(self, credential_id: str) -> StoredCredential:
@@ -239,7 +244,9 @@ class AccountCredentials:
                     details={"provider": kept.provider, "label": kept.label},
                 )
             except Conflict as error:
-                self._try_again(error, attempt)  # a rotation of data keys changes the row too
+                self._try_again(
+                    error, attempt, kept.data_key_id
+                )  # a rotation of data keys changes the row too
             else:
                 return kept
         raise AssertionError("the last try returns or raises")
@@ -248,12 +255,15 @@ class AccountCredentials:
         if self._principal is not None:
             self._principal.require(scope)
 
-    def _try_again(self, error: Conflict, attempt: int) -> None:
+    def _try_again(self, error: Conflict, attempt: int, data_key_id: str) -> None:
         """Go on after a data key was rotated out meanwhile, or somebody was faster."""
         if error.code == MOVED or attempt == _TRIES:
             raise error
         if error.code == "data_key_destroyed":
-            self._all.required_cipher().forget(self.account)
+            # Who comes second finds it closed, and shares the new one that the first one asks for.
+            cipher = self._all.required_cipher()
+            if attempt > 1 or cipher.data_keys.opened(self.account, data_key_id) is not None:
+                cipher.forget(self.account)
         elif error.code != "credential_changed":
             raise error
 
@@ -284,9 +294,3 @@ class AccountCredentials:
             text_of(bound), place=place_of(self.account, kept.id)
         )
         return evolve(kept, sealed=blob, data_key_id=SealedValue.parse(blob).data_key_id)
-
-
-def _checked_label(label: str) -> str:
-    if not label:
-        raise InvalidRequest("a credential's label must not be empty")
-    return checked_text(label, field="label", longest=64)

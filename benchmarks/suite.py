@@ -4,7 +4,7 @@ from importlib import import_module
 
 from benchmarks.contender import Benchmark
 
-NAMES = ("chat", "added", "metered", "ledger", "keys", "rating", "cache")
+NAMES = ("chat", "added", "metered", "ledger", "authenticate", "rating", "cache")
 
 
 def benchmark(name: str) -> Benchmark:

@@ -16,6 +16,7 @@ from tollkeeper.domain.rate_limits import RateLimit
 Network = IPv4Network | IPv6Network
 MOST_LIMITS = 8
 MOST_NETWORKS = 64
+_MOST_CALLS = 10**18
 _QUOTA = re.compile(r"([1-9][0-9]{0,17})/(day|month)")
 
 
@@ -81,7 +82,7 @@ class Quota:
     period: QuotaPeriod = QuotaPeriod.MONTH
 
     def __attrs_post_init__(self) -> None:
-        if type(self.calls) is not int or not 1 <= self.calls < 10**18:
+        if type(self.calls) is not int or not 1 <= self.calls < _MOST_CALLS:
             raise InvalidRequest("a quota allows 1 call or more", code="invalid_quota")
         if self.period not in [*QuotaPeriod]:
             raise InvalidRequest("a quota's period is day or month", code="invalid_quota")
@@ -105,11 +106,18 @@ class Quota:
         return first if self.period is QuotaPeriod.DAY else first.replace(day=1)
 
     def ends(self, at: datetime) -> datetime:
-        """When the period ends in which *at* lies, and the next begins."""
+        """When the period ends in which *at* lies, and the next begins.
+
+        Raises:
+            InvalidRequest: that is no time any more, at the end of the year 9999.
+        """
         start = self.starts(at)
-        if self.period is QuotaPeriod.DAY:
-            return start + timedelta(days=1)
-        return (start + timedelta(days=32)).replace(day=1)
+        try:
+            if self.period is QuotaPeriod.DAY:
+                return start + timedelta(days=1)
+            return (start + timedelta(days=32)).replace(day=1)
+        except OverflowError:
+            raise InvalidRequest("the period of at ends after the year 9999") from None
 
     def __str__(self) -> str:
         return f"{self.calls}/{self.period}"
@@ -121,6 +129,19 @@ class QuotaUse:
 
     since: datetime
     used: int = 0
+
+
+def checked_calls(calls: int) -> int:
+    """Return *calls*, how many are counted at once: a whole number, 1 or more, below 10^18.
+
+    Raises:
+        InvalidRequest: it is anything else.
+    """
+    if type(calls) is not int or not 1 <= calls < _MOST_CALLS:
+        raise InvalidRequest(
+            "calls is a whole number, 1 or more, of 18 digits at most", code="invalid_calls"
+        )
+    return calls
 
 
 def checked_on_outage(policy: object) -> OnOutage:
@@ -156,7 +177,8 @@ def checked_networks(networks: Iterable[str | Network]) -> tuple[Network, ...]:
     """Return *networks*, such as ``203.0.113.0/24`` or ``2001:db8::/32``; at most 64.
 
     Raises:
-        InvalidRequest: one is no network, or has bits set beyond its prefix.
+        InvalidRequest: one is no network, has bits set beyond its prefix, or names the zone of
+            one machine (``fe80::%eth0/64``), which means nothing on another.
     """
     if not isinstance(networks, list | tuple | set | frozenset) or len(networks) > MOST_NETWORKS:
         raise InvalidRequest(
@@ -167,12 +189,18 @@ def checked_networks(networks: Iterable[str | Network]) -> tuple[Network, ...]:
         if not isinstance(each, str | IPv4Network | IPv6Network):
             raise InvalidRequest("a network is text such as 203.0.113.0/24", code="invalid_network")
         try:
-            found.add(ip_network(str(each)))
+            network = ip_network(str(each))
         except ValueError:
             raise InvalidRequest(
                 f"{str(each)[:64]!a} is no network; write it as 203.0.113.0/24",
                 code="invalid_network",
             ) from None
+        if isinstance(network, IPv6Network) and network.network_address.scope_id is not None:
+            raise InvalidRequest(
+                f"{str(each)[:64]!a} names a zone of one machine; leave out what stands behind %",
+                code="invalid_network",
+            )
+        found.add(network)
     return tuple(sorted(found, key=lambda each: (each.version, each)))
 
 

@@ -43,10 +43,10 @@ def read_change(data: bytes) -> KeyChanged | None:
     """Read a message; None if it is none of ours, of which anything might be true."""
     try:
         match json.loads(data):
-            case [str() as key_id, int() as version, *kids] if all(
+            case [str() as key_id, int() as version, *kids] if type(version) is int and all(
                 isinstance(kid, str) for kid in kids
             ):
                 return KeyChanged(key_id, version, tuple(kids))
-    except ValueError:
+    except (ValueError, RecursionError):  # whoever may publish may nest as deep as 8 KiB go
         pass
     return None

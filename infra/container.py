@@ -63,7 +63,7 @@ class Container(Access):
             ),
             *(Access.secret_source, Access.token_counter, Access.schema_validator),
             *(Access.key_encryption, Access.token_verifier, Access.report_verifier),
-            *(cached_values, Access.peppers, Access.key_upkeep),
+            *(cached_values, Access.peppers, Access.key_upkeep, Access.data_key_news),
         ),
         providers.List(Access.chat_models, Access.embedders, Access.transcribers),
         Access.lent,

@@ -6,6 +6,7 @@ from tollkeeper.application.audit_trail import AuditTrail
 from tollkeeper.application.authenticate_key import AuthenticateKey
 from tollkeeper.application.authenticate_user import AuthenticateUser
 from tollkeeper.application.bind_credential import BindCredential
+from tollkeeper.application.data_key_news import DataKeyNews
 from tollkeeper.application.delete_key import DeleteKey
 from tollkeeper.application.forget_account import ForgetAccount
 from tollkeeper.application.get_key import GetKey
@@ -133,6 +134,7 @@ class Access(Ports):
         Ports.clock,
         Ports.identifiers,
     )
+    data_key_news = providers.ThreadSafeSingleton(DataKeyNews, data_keys, Ports.broadcast)
     tenant_cipher = providers.Factory(access.tenant_cipher, data_keys)
     bind_credential = providers.Factory(BindCredential, Ports.chat_models, Ports.embedders)
     credentials = providers.Factory(
@@ -144,7 +146,12 @@ class Access(Ports):
         Ports.clock,
         Ports.identifiers,
     )
-    forget_account = providers.Factory(ForgetAccount, Ports.credential_store, tenant_cipher, trail)
+    forget_account = providers.Factory(ForgetAccount, Ports.credential_store, data_key_news, trail)
     rotate_encryption = providers.Factory(
-        RotateEncryption, Ports.data_key_store, Ports.credential_store, data_keys, trail
+        RotateEncryption,
+        Ports.data_key_store,
+        Ports.credential_store,
+        data_keys,
+        trail,
+        data_key_news,
     )

@@ -28,7 +28,13 @@ def peppers_of(settings: Settings) -> tuple[Pepper, ...]:
     database = Path(unquote(urlsplit(settings.store).path)[1:])
     if not database.name:
         raise ConfigurationError("store: the URL names no file; write sqlite:///name.db")
-    path = database.with_suffix(".pepper")
+    try:
+        path = database.with_suffix(".pepper").absolute()
+    except OSError as error:
+        raise ConfigurationError(
+            "store: the working directory does not exist any more; change to another, or write "
+            "sqlite:////folder/name.db"
+        ) from error
     try:
         return (Pepper(_read_or_make(path)),)
     except OSError as error:

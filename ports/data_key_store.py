@@ -39,7 +39,10 @@ class DataKeyStore(Protocol):
 
         Raises:
             NotFound: no such key in this account.
-            Conflict: another version is there (code ``data_key_changed``).
+            Conflict: another version is there, or *key* would be a second primary of the account
+                (code ``data_key_changed``); its former version is destroyed (code
+                ``data_key_destroyed``); or *key* is destroyed, and values are still encrypted
+                with it (code ``data_key_in_use``).
         """
 
     async def destroy(self, *, account: str, data_key_id: str, audit: AuditEntry) -> None:

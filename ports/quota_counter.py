@@ -12,6 +12,9 @@ class QuotaCounter(Protocol):
 
     What is counted belongs to the key's id: secrets that are rotated share it. A key that is not
     here counts all the same.
+
+    :meth:`take` and :meth:`give_back` raise :class:`InvalidRequest` (code ``invalid_calls``), and
+    count nothing, where *calls* is no whole number, 1 or more, of 18 digits at most.
     """
 
     async def take(self, key_id: str, quota: Quota, *, at: datetime, calls: int = 1) -> bool:

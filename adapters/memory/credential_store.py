@@ -20,7 +20,7 @@ class MemoryCredentialStore:
     async def add(self, credential: StoredCredential, *, audit: AuditEntry) -> None:
         """Keep a new credential."""
         if credential.id in self.database.credentials:
-            raise Conflict("an id is taken already; make a new one")
+            raise Conflict("the credential's id is taken; make a new one", code="credential_exists")
         self._keep(credential, audit)
 
     async def get(self, *, account: str, credential_id: str) -> StoredCredential:

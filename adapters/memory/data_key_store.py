@@ -52,6 +52,8 @@ class MemoryDataKeyStore:
         primary = self._primary(key.account)
         if key.state is DataKeyState.PRIMARY and primary not in (None, former):
             raise Conflict("the account has another primary data key", code="data_key_changed")
+        if key.state is DataKeyState.DESTROYED:
+            self._require_unused(key.id)
         placed = self.database.placed(audit)
         self.database.data_keys[key.id] = key
         self.database.write(placed)
@@ -61,11 +63,7 @@ class MemoryDataKeyStore:
         key = self._data_key(account, data_key_id)
         if key.state is DataKeyState.DESTROYED:
             return
-        if any(each.data_key_id == key.id for each in self.database.credentials.values()):
-            raise Conflict(
-                "values are still encrypted with the data key; encrypt them anew first",
-                code="data_key_in_use",
-            )
+        self._require_unused(key.id)
         placed = self.database.placed(audit)
         self.database.data_keys[key.id] = key.destroy()
         self.database.write(placed)
@@ -84,6 +82,13 @@ class MemoryDataKeyStore:
         if key is None or key.account != account:
             raise NotFound("no such data key", code="data_key_not_found")
         return key
+
+    def _require_unused(self, data_key_id: str) -> None:
+        if any(each.data_key_id == data_key_id for each in self.database.credentials.values()):
+            raise Conflict(
+                "values are still encrypted with the data key; encrypt them anew first",
+                code="data_key_in_use",
+            )
 
     def _primary(self, account: str) -> DataKey | None:
         keys = (key for key in self.database.data_keys.values() if key.account == account)

@@ -5,7 +5,7 @@ from datetime import datetime
 from attrs import field, frozen
 
 from tollkeeper.adapters.memory.database import MemoryDatabase
-from tollkeeper.domain.key_limits import Quota, QuotaPeriod, QuotaUse
+from tollkeeper.domain.key_limits import Quota, QuotaPeriod, QuotaUse, checked_calls
 
 
 @frozen
@@ -17,7 +17,7 @@ class MemoryQuotaCounter:
     async def take(self, key_id: str, quota: Quota, *, at: datetime, calls: int = 1) -> bool:
         """Count calls, if the quota allows them."""
         place = _place(key_id, quota, at)
-        used = self.database.quota_uses.get(place, 0) + calls
+        used = self.database.quota_uses.get(place, 0) + checked_calls(calls)
         if used > quota.calls:
             return False
         self.database.quota_uses[place] = used
@@ -25,7 +25,7 @@ class MemoryQuotaCounter:
 
     async def give_back(self, key_id: str, quota: Quota, *, at: datetime, calls: int = 1) -> None:
         """Take back what was counted."""
-        place = _place(key_id, quota, at)
+        place, calls = _place(key_id, quota, at), checked_calls(calls)
         if used := self.database.quota_uses.get(place, 0):
             self.database.quota_uses[place] = max(0, used - calls)
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from tollkeeper.adapters.postgres.connections import PostgresConnections
 from tollkeeper.adapters.sql.changes import settled
-from tollkeeper.domain.key_limits import Quota, QuotaUse
+from tollkeeper.domain.key_limits import Quota, QuotaUse, checked_calls
 
 
 class PostgresQuotaCounter:
@@ -24,7 +24,7 @@ class PostgresQuotaCounter:
 
     async def take(self, key_id: str, quota: Quota, *, at: datetime, calls: int = 1) -> bool:
         """Count *calls*, if *quota* still allows all of them."""
-        period, since = quota.period.value, quota.starts(at)
+        period, since, calls = quota.period.value, quota.starts(at), checked_calls(calls)
         [row] = await settled(
             self._connections.fetch(self._take, key_id, period, since, calls, quota.calls)
         )
@@ -32,7 +32,7 @@ class PostgresQuotaCounter:
 
     async def give_back(self, key_id: str, quota: Quota, *, at: datetime, calls: int = 1) -> None:
         """Take back what was counted."""
-        period, since = quota.period.value, quota.starts(at)
+        period, since, calls = quota.period.value, quota.starts(at), checked_calls(calls)
         await settled(self._connections.fetch(self._give_back, key_id, period, since, calls))
 
     async def used(self, key_id: str, quota: Quota, *, at: datetime) -> QuotaUse:

@@ -24,6 +24,7 @@ _UPDATE = """
 """
 _DELETE = "DELETE FROM credentials WHERE id = ?"
 _DELETE_ALL = "DELETE FROM credentials WHERE account = ?"
+_TAKEN = "SELECT 1 FROM credentials WHERE id = ?"
 _NAMESAKE = """
     SELECT 1 FROM credentials WHERE account = ? AND provider = ? AND label = ? AND id <> ?
 """
@@ -48,6 +49,10 @@ class SqliteCredentialStore:
 
         def change(connection: sqlite3.Connection) -> None:
             _require_place(connection, credential)
+            if connection.execute(_TAKEN, (credential.id,)).fetchall():
+                raise Conflict(
+                    "the credential's id is taken; make a new one", code="credential_exists"
+                )
             connection.execute(_INSERT, _to_row(credential))
             append_audit(connection, audit)
 

@@ -97,6 +97,8 @@ class SqliteDataKeyStore:
             primary = _read(connection, _PRIMARY, key.account)
             if key.state is DataKeyState.PRIMARY and primary not in ((), (former,)):
                 raise Conflict("the account has another primary data key", code="data_key_changed")
+            if key.state is DataKeyState.DESTROYED:
+                _require_unused(connection, key.id)
             _update(connection, key)
             append_audit(connection, audit)
 
@@ -109,11 +111,7 @@ class SqliteDataKeyStore:
             key = _one(connection, account, data_key_id)
             if key.state is DataKeyState.DESTROYED:
                 return
-            if connection.execute(_IN_USE, (key.id,)).fetchall():
-                raise Conflict(
-                    "values are still encrypted with the data key; encrypt them anew first",
-                    code="data_key_in_use",
-                )
+            _require_unused(connection, key.id)
             _update(connection, key.destroy())
             append_audit(connection, audit)
 
@@ -130,6 +128,14 @@ def _one(connection: sqlite3.Connection, account: str, data_key_id: str) -> Data
     if not found:
         raise NotFound("no such data key", code="data_key_not_found")
     return found[0]
+
+
+def _require_unused(connection: sqlite3.Connection, data_key_id: str) -> None:
+    if connection.execute(_IN_USE, (data_key_id,)).fetchall():
+        raise Conflict(
+            "values are still encrypted with the data key; encrypt them anew first",
+            code="data_key_in_use",
+        )
 
 
 def _read(connection: sqlite3.Connection, query: str, *asked: object) -> tuple[DataKey, ...]:

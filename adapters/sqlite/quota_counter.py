@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from tollkeeper.adapters.sqlite.database import Database
 from tollkeeper.adapters.sqlite.rows import to_micros
-from tollkeeper.domain.key_limits import Quota, QuotaUse
+from tollkeeper.domain.key_limits import Quota, QuotaUse, checked_calls
 
 _USED = "SELECT used FROM quota_uses WHERE key_id = ? AND period = ? AND since = ?"
 _PUT = """
@@ -27,7 +27,7 @@ class SqliteQuotaCounter:
 
     async def take(self, key_id: str, quota: Quota, *, at: datetime, calls: int = 1) -> bool:
         """Count *calls* in the period of *at*, if *quota* still allows all of them."""
-        place = _place(key_id, quota, at)
+        place, calls = _place(key_id, quota, at), checked_calls(calls)
 
         def change(connection: sqlite3.Connection) -> bool:
             before = _used(connection, place)
@@ -43,7 +43,7 @@ class SqliteQuotaCounter:
 
     async def give_back(self, key_id: str, quota: Quota, *, at: datetime, calls: int = 1) -> None:
         """Take back what :meth:`take` counted at *at*."""
-        place = _place(key_id, quota, at)
+        place, calls = _place(key_id, quota, at), checked_calls(calls)
 
         def change(connection: sqlite3.Connection) -> None:
             if used := _used(connection, place):

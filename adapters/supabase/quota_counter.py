@@ -9,7 +9,7 @@ from tollkeeper.adapters.supabase.asking import Effect
 from tollkeeper.adapters.supabase.connections import SupabaseConnections
 from tollkeeper.adapters.supabase.failures import corrupt
 from tollkeeper.adapters.supabase.values import read_rows
-from tollkeeper.domain.key_limits import Quota, QuotaUse
+from tollkeeper.domain.key_limits import Quota, QuotaUse, checked_calls
 
 
 class SupabaseQuotaCounter:
@@ -25,7 +25,11 @@ class SupabaseQuotaCounter:
 
     async def take(self, key_id: str, quota: Quota, *, at: datetime, calls: int = 1) -> bool:
         """Count *calls*, if *quota* still allows all of them."""
-        arguments = {**_period(key_id, quota, at), "p_calls": calls, "p_limit": quota.calls}
+        arguments = {
+            **_period(key_id, quota, at),
+            "p_calls": checked_calls(calls),
+            "p_limit": quota.calls,
+        }
         rows = await settled(self._connections.call("take_quota", arguments, effect=Effect.CHANGES))
         match rows:
             case [{"taken": bool() as taken}]:
@@ -34,7 +38,7 @@ class SupabaseQuotaCounter:
 
     async def give_back(self, key_id: str, quota: Quota, *, at: datetime, calls: int = 1) -> None:
         """Take back what was counted."""
-        arguments = {**_period(key_id, quota, at), "p_calls": calls}
+        arguments = {**_period(key_id, quota, at), "p_calls": checked_calls(calls)}
         await settled(self._connections.call("give_back_quota", arguments, effect=Effect.CHANGES))
 
     async def used(self, key_id: str, quota: Quota, *, at: datetime) -> QuotaUse:

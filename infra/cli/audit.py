@@ -77,7 +77,9 @@ def list_(
         return
     columns = [
         Column("#", right=True),
-        *left("time (UTC)", "actor", "action", "subject", "details"),
+        *left("time (UTC)", "actor", "action"),
+        *whole("subject"),
+        *left("details"),
         *whole("id"),
     ]
     rows = [

@@ -143,14 +143,14 @@ def pattern(
 
 
 def _rule(expression: str, prefix: str | None) -> str:
-    keyword = "_" if prefix is None else f"{prefix}_"
     return "\n".join(
         (
             "[[rules]]",
-            f'id = "{(prefix or "tollkeeper").replace("_", "-")}-api-key"',
-            'description = "API key issued by Tollkeeper"',
+            'id = "tollkeeper-api-key"',
+            'description = "An API key of our service, which lets whoever has it call on our '
+            "customer's account\"",
             f"regex = '''{expression}'''",
             "secretGroup = 1",
-            f'keywords = ["{keyword}"]',
+            f'keywords = ["{prefix or ""}_"]',
         )
     )

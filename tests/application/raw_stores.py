@@ -7,8 +7,8 @@ import asyncio
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,7 +33,9 @@ KINDS = ("memory", "sqlite", "postgres")
 class RawStore(Protocol):
     """A store that a facade is opened on, and what may be done behind the facade's back."""
 
-    url: str
+    @property
+    def url(self) -> str:
+        """Where it is."""
 
     @property
     def lent(self) -> Mapping[str, Any]:
@@ -152,40 +154,45 @@ class RawPostgres:
         return {}
 
     async def write_keys(self, *keys: ApiKey) -> None:
-        for key in keys:
-            await self._run("DELETE FROM key_secrets WHERE key_id = $1", key.id)
-            await self._run("DELETE FROM api_keys WHERE id = $1", key.id)
-        for key in keys:
-            document = key_document(key)
-            await self._insert("api_keys", document)
-            await self._run("SELECT put_secrets($1, $2)", key.id, json.dumps(document["secrets"]))
+        async with self._opened() as connection:
+            for key in keys:
+                await connection.execute("DELETE FROM key_secrets WHERE key_id = $1", key.id)
+                await connection.execute("DELETE FROM api_keys WHERE id = $1", key.id)
+            for key in keys:
+                document = key_document(key)
+                await _insert_document(connection, "api_keys", document)
+                secrets = json.dumps(document["secrets"])
+                await connection.execute("SELECT put_secrets($1, $2)", key.id, secrets)
 
     async def write_credential(self, credential: StoredCredential, *, former_id: str = "") -> None:
-        await self._run("DELETE FROM credentials WHERE id = $1", former_id or credential.id)
-        await self._insert("credentials", credential_document(credential))
+        row = credential_document(credential)
+        await self._replace("credentials", "id", former_id or credential.id, row)
 
     async def write_data_key(self, key: DataKey) -> None:
-        await self._run("DELETE FROM data_keys WHERE id = $1", key.id)
-        await self._insert("data_keys", data_key_document(key))
+        await self._replace("data_keys", "id", key.id, data_key_document(key))
 
     async def write_audit(self, account: str, *entries: AuditEntry) -> None:
-        await self._run("DELETE FROM audit_entries WHERE account = $1", account)
-        for entry in entries:
-            row = _audit_row(entry) | {"details": dict(entry.details)}
-            await self._insert("audit_entries", row)
+        rows = [_audit_row(entry) | {"details": dict(entry.details)} for entry in entries]
+        await self._replace("audit_entries", "account", account, *rows)
 
-    async def _insert(self, table: str, document: Mapping[str, object]) -> None:
-        whole = f"INSERT INTO {table} SELECT * FROM jsonb_populate_record(NULL::{table}, $1)"
-        await self._run(whole, json.dumps(document))
+    async def _replace(
+        self, table: str, column: str, value: str, *rows: Mapping[str, object]
+    ) -> None:
+        async with self._opened() as connection:
+            await connection.execute(f"DELETE FROM {table} WHERE {column} = $1", value)
+            for row in rows:
+                await _insert_document(connection, table, row)
 
-    async def _run(self, statement: str, *values: object) -> None:
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[Any]:
         connection = await asyncpg.connect(self.url)
         try:
-            # No trigger and no foreign key holds up a superuser.
-            await connection.execute(
-                "SET session_replication_role = replica; SET search_path = tollkeeper"
-            )
-            await connection.execute(statement, *values)
+            async with connection.transaction():
+                # No trigger and no foreign key holds up a superuser.
+                await connection.execute(
+                    "SET session_replication_role = replica; SET search_path = tollkeeper"
+                )
+                yield connection
         finally:
             await connection.close()
 
@@ -228,7 +235,14 @@ def _insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any]) 
     connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(row.values()))
 
 
-async def until(ready: Any, *, within: float = 5.0) -> None:
+async def _insert_document(connection: Any, table: str, document: Mapping[str, object]) -> None:
+    await connection.execute(
+        f"INSERT INTO {table} SELECT * FROM jsonb_populate_record(NULL::{table}, $1)",
+        json.dumps(document),
+    )
+
+
+async def until(ready: Callable[[], Awaitable[bool]], *, within: float = 5.0) -> None:
     """Wait until *ready*, an asynchronous question, is answered with yes."""
     async with asyncio.timeout(within):
         while not await ready():

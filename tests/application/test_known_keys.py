@@ -224,6 +224,21 @@ async def test_expiry_is_judged_at_every_call(tmp_path: Path) -> None:
         assert world.tk.authenticate_key.reads.reads == 1
 
 
+async def test_a_key_that_has_not_begun_is_judged_at_every_call(tmp_path: Path) -> None:
+    """Also one without an end, at whose times nobody looks once it has begun."""
+    clock, store = MemoryClock(), MemoryStore()
+    settings = settings_in(tmp_path, **KNOWN)
+    async with open_tollkeeper(settings, store=store, clock=clock) as tk:
+        key = await issued(tk)
+        clock.advance(-SECOND)  # as seen by a machine whose clock is behind
+        for _ in range(2):
+            with pytest.raises(Unauthenticated):
+                await tk.authenticate_key(key.token)
+        clock.advance(SECOND)
+        assert (await tk.authenticate_key(key.token)).key_id == key.key.id
+        assert tk.authenticate_key.reads.reads == 1
+
+
 async def test_the_end_of_an_overlap_is_judged_at_every_call(tmp_path: Path) -> None:
     clock = MemoryClock()
     async with open_world(tmp_path, clock=clock) as world:

@@ -162,10 +162,11 @@ class CredentialStoreChanges(Contract):
                 evolve(second, label=first.label, version=2), audit=an_audit_entry(account, at=now)
             )
         assert refused.value.code == "credential_exists"
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict) as refused:
             await credential_store.add(
                 evolve(first, label="third"), audit=an_audit_entry(account, at=now)
             )
+        assert refused.value.code == "credential_exists"
         found = await credential_store.list(account=account)
         assert {each.id: each for each in found} == {
             each.id: each for each in (first, second, elsewhere)
@@ -174,11 +175,12 @@ class CredentialStoreChanges(Contract):
         other = f"{account}-other"
         theirs = a_data_key(other, at=now)
         await data_key_store.add(theirs, audit=an_audit_entry(other, at=now))
-        with pytest.raises(Conflict):
+        with pytest.raises(Conflict) as refused:
             await credential_store.add(
                 evolve(first, account=other, data_key_id=theirs.id),
                 audit=an_audit_entry(other, at=now),
             )
+        assert refused.value.code == "credential_exists"
         same = a_stored_credential(other, at=now, data_key_id=theirs.id)
         await credential_store.add(same, audit=an_audit_entry(other, at=now))
 

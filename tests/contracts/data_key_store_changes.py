@@ -134,6 +134,9 @@ class DataKeyStoreChanges(Contract):
                 account=account, data_key_id=key.id, audit=an_audit_entry(account, at=now)
             )
         assert refused.value.code == "data_key_in_use"
+        with pytest.raises(Conflict) as refused:  # by way of a replacement, it is the same
+            await data_key_store.replace(key.destroy(), audit=an_audit_entry(account, at=now))
+        assert refused.value.code == "data_key_in_use"
         assert await data_key_store.primary_of(account) == key
         assert await audit_log.entries(account=account) == entries
         other = await added(data_key_store, a_data_key(account, at=now))
@@ -143,9 +146,7 @@ class DataKeyStoreChanges(Contract):
             account=account, data_key_id=key.id, audit=an_audit_entry(account, at=now)
         )
         await credential_store.remove(moved, audit=an_audit_entry(account, at=now))
-        await data_key_store.destroy(
-            account=account, data_key_id=other.id, audit=an_audit_entry(account, at=now)
-        )
+        await data_key_store.replace(other.destroy(), audit=an_audit_entry(account, at=now))
         found = await data_key_store.of_account(account)
         assert {each.state for each in found} == {DataKeyState.DESTROYED}
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from tollkeeper.contracts.contract import Contract
+from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.key_limits import Quota, QuotaPeriod, QuotaUse
 from tollkeeper.ports.quota_counter import QuotaCounter
 
@@ -51,6 +52,18 @@ class QuotaCounterContract(Contract):
         assert (await quota_counter.used(key_id, quota, at=now)).used == 7
         assert await quota_counter.take(key_id, quota, at=now, calls=3)
         assert not await quota_counter.take(key_id, quota, at=now)
+
+    @pytest.mark.parametrize("calls", [0, -1, True, 1.0, "1", None, 10**18], ids=repr)
+    async def test_calls_are_a_whole_number_of_one_or_more(
+        self, quota_counter: QuotaCounter, key_id: str, now: datetime, calls: int
+    ) -> None:
+        quota = Quota(10)
+        assert await quota_counter.take(key_id, quota, at=now, calls=5)
+        for count in (quota_counter.take, quota_counter.give_back):
+            with pytest.raises(InvalidRequest) as refused:
+                await count(key_id, quota, at=now, calls=calls)
+            assert refused.value.code == "invalid_calls"
+            assert (await quota_counter.used(key_id, quota, at=now)).used == 5
 
     async def test_large_numbers_are_counted_exactly(
         self, quota_counter: QuotaCounter, key_id: str, now: datetime

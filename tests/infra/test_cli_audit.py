@@ -65,6 +65,7 @@ def test_audit_without_a_command_lists(cli: Cli) -> None:
 
 
 def test_what_others_wrote_paints_no_terminal(cli: Cli) -> None:
+    """Line ends and escapes in an entry are written out, in both shapes (T25)."""
     cli.here(*ISSUE)
     sql(cli, "UPDATE audit_entries SET actor = 'a' || char(27) || '[31m' || char(10) || 'forged'")
     table = cli.here("audit", "list", "--account", "acme")
@@ -93,6 +94,7 @@ def test_whole_logs_are_said_to_be_whole(cli: Cli) -> None:
 
 
 def test_changed_entry_is_named(cli: Cli) -> None:
+    """The first break is named, and the command fails (T24)."""
     for _ in range(3):
         cli.here(*ISSUE)
     entries = cli.here("audit", "list", "--account", "acme", "--json").json()

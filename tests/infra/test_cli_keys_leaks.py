@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.documents import ROOT
 from tests.infra.cli_runs import Cli, Ran, refused
 from tollkeeper.domain.key_tokens import encode_kid, encode_token, token_pattern
 
@@ -105,3 +106,5 @@ def test_rule_for_gitleaks_is_toml_with_the_same_pattern(cli: Cli) -> None:
         (rule,) = tomllib.loads(cli.here("keys", "pattern", "--gitleaks", *more).out)["rules"]
         assert rule["regex"] == token_pattern(prefix)
         assert rule["secretGroup"] == 1
+    shown = cli.here("keys", "pattern", "--gitleaks", "--prefix", "tk_live").out
+    assert shown in (ROOT / "docs" / "api-keys.md").read_text("utf-8")

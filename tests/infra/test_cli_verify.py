@@ -151,6 +151,8 @@ def test_live_store_is_left_as_it_was_but_for_the_contract_s_accounts(cli: Cli) 
         ("embedder", "offline://"),
         ("token_counter", "bpe-openai://"),
         ("schema_validator", "jsonschema://"),
+        ("cipher", "aes256-gcm://"),
+        ("cipher", "aes256-gcm-siv://"),
     ],
 )
 def test_each_other_port_can_be_verified(cli: Cli, port: str, url: str) -> None:

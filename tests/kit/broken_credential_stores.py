@@ -155,6 +155,15 @@ class LabelsOfEveryone(MemoryCredentialStore):
         super()._keep(credential, audit)
 
 
+class TakenByNoName(MemoryCredentialStore):
+    """Does not say what it is that is there already."""
+
+    async def add(self, credential: StoredCredential, *, audit: AuditEntry) -> None:
+        if credential.id in self.database.credentials:
+            raise Conflict("an id is taken already; make a new one")
+        await super().add(credential, audit=audit)
+
+
 class RacyLabels(MemoryCredentialStore):
     """Looks whether the label is free, and writes a moment later."""
 

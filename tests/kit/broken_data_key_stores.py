@@ -201,6 +201,18 @@ class DestroysWhatIsNeeded(MemoryDataKeyStore):
             self.database.write(self.database.placed(audit))
 
 
+class ReplacesWhatIsNeeded(MemoryDataKeyStore):
+    """Lets a replacement destroy a data key whatever is encrypted with it."""
+
+    async def replace(self, key: DataKey, *, audit: AuditEntry) -> None:
+        needed = dict(self.database.credentials)
+        self.database.credentials.clear()
+        try:
+            await super().replace(key, audit=audit)
+        finally:
+            self.database.credentials.update(needed)
+
+
 class RacyPrimaries(MemoryDataKeyStore):
     """Looks for the primary, and retires it a moment later."""
 

@@ -34,7 +34,8 @@ class SomeOfIt(MemoryQuotaCounter):
         if await super().take(key_id, quota, at=at, calls=calls):
             return True
         used = (await self.used(key_id, quota, at=at)).used
-        await super().take(key_id, quota, at=at, calls=max(0, quota.calls - used))
+        if used < quota.calls:
+            await super().take(key_id, quota, at=at, calls=quota.calls - used)
         return False
 
 
@@ -55,6 +56,27 @@ class Floats(MemoryQuotaCounter):
             return False
         self.database.quota_uses[key_id, quota.period, quota.starts(at)] = int(used)
         return True
+
+
+class AnyCalls(MemoryQuotaCounter):
+    """Takes any number for a number of calls."""
+
+    async def take(self, key_id: str, quota: Quota, *, at: datetime, calls: int = 1) -> bool:
+        place = (key_id, quota.period, quota.starts(at))
+        used = self.database.quota_uses.get(place, 0) + int(calls or 0)
+        if used > quota.calls:
+            return False
+        self.database.quota_uses[place] = used
+        return True
+
+
+class NegativeReturn(MemoryQuotaCounter):
+    """Counts what it should give back, if there is less than nothing of it."""
+
+    async def give_back(self, key_id: str, quota: Quota, *, at: datetime, calls: int = 1) -> None:
+        place = (key_id, quota.period, quota.starts(at))
+        if used := self.database.quota_uses.get(place, 0):
+            self.database.quota_uses[place] = max(0, used - int(calls or 0))
 
 
 class NothingGivenBack(MemoryQuotaCounter):

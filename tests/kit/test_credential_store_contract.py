@@ -56,6 +56,7 @@ CAUGHT_BY = {
     "RemovedInName": ["test_removed_credential_is_gone"],
     "LabelsShared": ["test_account_has_one_credential_of_a_provider_and_label"],
     "LabelsOfEveryone": ["test_account_has_one_credential_of_a_provider_and_label"],
+    "TakenByNoName": ["test_account_has_one_credential_of_a_provider_and_label"],
     "RacyLabels": ["test_one_of_many_concurrent_credentials_gets_the_label"],
     "AnyDataKey": [
         "test_data_key_has_to_be_there",

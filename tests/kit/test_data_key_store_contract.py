@@ -65,6 +65,7 @@ CAUGHT_BY = {
         "test_destroyed_data_key_never_comes_back",
     ],
     "DestroysWhatIsNeeded": ["test_data_key_that_values_need_is_not_destroyed"],
+    "ReplacesWhatIsNeeded": ["test_data_key_that_values_need_is_not_destroyed"],
     "RacyPrimaries": ["test_one_of_many_concurrent_primaries_stays"],
     "TornAdd": ["test_cancelled_change_is_whole"],
 }
