@@ -32,7 +32,7 @@ READ = "credentials:read"
 WRITE = "credentials:write"
 USE = "credentials:use"
 """The scopes that a caller needs to see, to change and to use its account's credentials."""
-_TRIES = 3
+_TRIES = 10
 
 
 @frozen

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from attrs import evolve
 
 from tollkeeper.domain.api_keys import ApiKey, KeySeal, KeySecret
-from tollkeeper.domain.key_derivation import derive_key
 from tollkeeper.domain.key_tokens import Pepper
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_written = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def sealed_text(key: ApiKey) -> bytes:
@@ -33,7 +33,7 @@ def sealed_text(key: ApiKey) -> bytes:
         sorted(key.metadata.items()),
         [_secret_fields(secret) for secret in key.secrets],
     ]
-    return json.dumps(fields, separators=(",", ":")).encode()
+    return _written(fields).encode()
 
 
 def _secret_fields(secret: KeySecret) -> list[object]:
@@ -50,13 +50,9 @@ def _micros(at: datetime | None) -> int | None:
     return None if at is None else (at - _EPOCH) // _MICROSECOND
 
 
-def _sealing_key(pepper: Pepper) -> bytes:
-    return derive_key(pepper.value, "apikey-seal/v1")
-
-
 def sealed(key: ApiKey, pepper: Pepper) -> ApiKey:
     """Return *key* with its seal under *pepper*."""
-    mac = hmac.digest(_sealing_key(pepper), sealed_text(key), "sha256")
+    mac = hmac.digest(pepper.sealing_key, sealed_text(key), "sha256")
     return evolve(key, seal=KeySeal(pepper.id, mac))
 
 
@@ -64,5 +60,5 @@ def is_intact(key: ApiKey, pepper: Pepper) -> bool:
     """Whether *key* is as it was when it was sealed under *pepper*."""
     if key.seal is None:
         return False
-    mac = hmac.digest(_sealing_key(pepper), sealed_text(key), "sha256")
+    mac = hmac.digest(pepper.sealing_key, sealed_text(key), "sha256")
     return hmac.compare_digest(mac, key.seal.mac)

@@ -20,6 +20,7 @@ from zlib import crc32
 from attrs import field, frozen
 
 from tollkeeper.domain.errors import InvalidRequest, Unauthenticated
+from tollkeeper.domain.key_derivation import derive_key
 
 KID_BYTES = 10
 SECRET_BYTES = 32
@@ -197,6 +198,8 @@ class Pepper:
     # repr=False here too: rich shows the fields of attrs classes, whatever their own repr says.
     value: bytes = field(repr=False)
     id: str = field(init=False, eq=False)
+    sealing_key: bytes = field(init=False, eq=False, repr=False)
+    """What the records of keys are sealed with."""
     _begun: "hmac.HMAC" = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -205,6 +208,7 @@ class Pepper:
         named = hashlib.sha256(b"pepper-id/v1\0" + self.value).hexdigest()[:12]
         object.__setattr__(self, "id", named)
         # Each verifier begins the same: a copy of what is begun costs two thirds of a new one.
+        object.__setattr__(self, "sealing_key", derive_key(self.value, "apikey-seal/v1"))
         object.__setattr__(self, "_begun", hmac.new(self.value, b"apikey/v1\0", "sha256"))
 
     def verifier(self, token: str) -> bytes:

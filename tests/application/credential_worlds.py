@@ -85,7 +85,7 @@ class CredentialWorld:
 async def open_credentials(
     folder: Path, raw: RawStore, *, account: str = "", key_encryption: Any = "", **more: Any
 ) -> AsyncIterator[CredentialWorld]:
-    """Open a facade on *raw* with the keyring in *folder*, or another *key_encryption*, which may be lent."""
+    """Open a facade on *raw* with the keyring in *folder*; *key_encryption* may also be lent."""
     models = {
         "tokens": KeyedModel("tokens", answer()),
         "spare": KeyedModel("spare", answer(), base_url="https://two.example"),

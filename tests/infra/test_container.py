@@ -18,10 +18,13 @@ from tollkeeper.infra.settings import Settings
 
 SELECTED = (
     *("store", "cache", "rate_limiter", "lock", "event_log", "broadcast"),
-    *("telemetry", "schema_validator"),
+    *("telemetry", "schema_validator", "cipher"),
 )
 BY_PROVIDER = ("chat_model", "embedder", "transcriber")
-OPTIONAL = ("tables", "secret_source", "token_counter")
+OPTIONAL = (
+    *("tables", "secret_source", "token_counter"),
+    *("key_encryption", "token_verifier", "report_verifier"),
+)
 EVERY_PROVIDER: list[Any] = [*providers.traverse(*Container.providers.values())]
 IN_MEMORY = Settings(store="memory://", transcribers={})
 

@@ -93,6 +93,7 @@ def test_every_port_is_in_the_box() -> None:
         "health",
         "identifiers",
         "keyed",
+        "versioned_secrets",
     }
     named = {name for row in table(README, "port") for name in ticked(row["port"])}
     assert {re.sub(r"(?<=.)([A-Z])", r"_\1", name).lower() for name in named} == ports

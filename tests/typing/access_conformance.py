@@ -1,12 +1,14 @@
 """Every adapter of keys, users and encryption fits its port: checked by mypy, never run."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from tollkeeper.adapters.aws.client import AwsClient
 from tollkeeper.adapters.aws.key_encryption import AwsKeyEncryption
 from tollkeeper.adapters.aws.secret_source import AwsSecretSource
 from tollkeeper.adapters.cryptography.cipher import CryptographyCipher
 from tollkeeper.adapters.cryptography.key_encryption import CryptographyKeyEncryption
+from tollkeeper.adapters.cryptography.keyring_file import KeyringFile
 from tollkeeper.adapters.cryptography.report_verifier import CryptographyReportVerifier
 from tollkeeper.adapters.environment.secret_source import EnvironmentSecretSource
 from tollkeeper.adapters.files.secret_source import FilesSecretSource
@@ -35,7 +37,7 @@ from tollkeeper.adapters.supabase.quota_counter import SupabaseQuotaCounter
 from tollkeeper.adapters.system.clock import SystemClock
 from tollkeeper.application.key_minting import FixedPeppers, Peppers
 from tollkeeper.application.key_peppers import KeyPeppers
-from tollkeeper.ports.cipher import Cipher
+from tollkeeper.ports.cipher import Cipher, KeyedCipher
 from tollkeeper.ports.credential_store import CredentialStore
 from tollkeeper.ports.data_key_store import DataKeyStore
 from tollkeeper.ports.health import HealthCheck
@@ -52,9 +54,11 @@ if TYPE_CHECKING:
     sqlite = Database(Path("nowhere.db"), lock_timeout=5)
     postgres = PostgresConnections.from_url("postgresql://nowhere/none")
     supabase = SupabaseConnections.from_url("supabase+http://service_role:k@nowhere")
-    aws_secrets = AwsSecretSource.from_url("aws-secrets://eu-west-1", environ={})
-    aws_keys = AwsKeyEncryption.from_url("aws-kms://eu-west-1/alias/tollkeeper", environ={})
-    keyring = CryptographyKeyEncryption.from_url("keyring:///nowhere.keyring", environ={})
+    aws_client = cast("AwsClient", None)
+    keyring_file = cast("KeyringFile", None)
+    aws_secrets = AwsSecretSource(aws_client)
+    aws_keys = AwsKeyEncryption(aws_client, "alias/tollkeeper")
+    keyring = CryptographyKeyEncryption(keyring_file)
     users = PyjwtTokenVerifier(
         address_of("jwks+https://nowhere/keys?issuer=a&audience=b"), FixedKeys.of(None), clock
     )
@@ -77,7 +81,8 @@ if TYPE_CHECKING:
         *(MemorySecretSource(), EnvironmentSecretSource({}), FilesSecretSource(Path("nowhere"))),
         aws_secrets,
     ]
-    ciphers: list[Cipher] = [CryptographyCipher.from_url("aes256-gcm://")]
+    ciphers: list[Cipher] = [CryptographyCipher()]
+    keyed: list[KeyedCipher] = [CryptographyCipher().keyed(bytes(32))]
     key_encryptions: list[KeyEncryption] = [keyring, aws_keys]
     token_verifiers: list[TokenVerifier] = [users, MemoryTokenVerifier(clock)]
     report_verifiers: list[ReportVerifier] = [reports, MemoryReportVerifier()]
