@@ -141,6 +141,14 @@ class AuthenticateKey:
         self, token: Secret, kid: str, address: str | None, key: ApiKey | None, *, counted: bool
     ) -> Unauthenticated:
         proved = self.mint.proves(token.reveal(), None if key is None else key.secret(kid))
+        if key is not None and key.seal is not None:
+            # Told also where the token is not proved: the verifier may be what was tampered with.
+            self.refusals.note(TAMPERED, account=key.account, key_id=key.id)
+            if proved and counted:
+                self.attempts.give_back(address, kid)
+            elif not proved and not counted:
+                self.attempts.take(address, kid)
+            return refuse()
         if key is None or not proved:
             if counted:
                 self.refusals.note("unknown")
@@ -148,15 +156,11 @@ class AuthenticateKey:
             return self._wrong(kid, address, "unknown")
         if counted:
             self.attempts.give_back(address, kid)
-        if key.seal is None:
-            self.refusals.note("unsealed", account=key.account, key_id=key.id)
-            return Unauthenticated(
-                "the API key was made before keys were sealed; whoever runs this service must "
-                "seal it",
-                code="key_unsealed",
-            )
-        self.refusals.note(TAMPERED, account=key.account, key_id=key.id)
-        return refuse()
+        self.refusals.note("unsealed", account=key.account, key_id=key.id)
+        return Unauthenticated(
+            "the API key was made before keys were sealed; whoever runs this service must seal it",
+            code="key_unsealed",
+        )
 
     def _wrong(self, kid: str, address: str | None, reason: str) -> Unauthenticated:
         """Count an attempt that failed; too many of them are told so."""

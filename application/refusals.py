@@ -37,7 +37,7 @@ class Refusals:
     """Of the others, those that are written."""
 
     def note(self, reason: str, *, account: str = "", key_id: str = "") -> None:
-        """Count a refusal; *account* and *key_id* only if the key's token was proved."""
+        """Count a refusal; with *account* and *key_id* if the token was proved or tampered with."""
         self.totals[reason] += 1
         if not account:
             return  # told by the totals, so that a flood costs one addition each

@@ -81,7 +81,8 @@ def rotate(
             rotated.seals, current=rotated.pepper, retired=bool(settings.retired_key_peppers)
         )
         _print(rotated)
-    if rotated.seals.tampered:
+    encryption = rotated.encryption
+    if rotated.seals.tampered or (encryption is not None and encryption.unreadable):
         raise typer.Exit(exits.FAULTS_FOUND)
 
 
@@ -119,4 +120,6 @@ def _print(rotated: _Rotated) -> None:
         sorted((rotated.under or {}).items()),
         empty="there are no data keys",
     )
+    if report.unreadable:
+        say(f"do not open, and were left as they are: {', '.join(report.unreadable)}")
     note("a key-encryption key that is not in this table may be disabled, and later taken away")
