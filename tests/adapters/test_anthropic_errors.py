@@ -164,11 +164,11 @@ async def test_some_failures_are_told_by_their_sentence(
                 "anthropic_ratelimit_requests_reset": "2999-01-01T00:00:00Z",
                 "anthropic_ratelimit_input_tokens_remaining": "0",
                 "anthropic_ratelimit_input_tokens_reset": (
-                    datetime.now(UTC) + timedelta(minutes=10)
+                    datetime.now(UTC) + timedelta(hours=2)
                 ).isoformat(),
             },
-            400,
-            600,
+            3600,  # the file is read long before its tests are run
+            7200,
         ),
     ],
     ids=["seconds", "milliseconds", "date", "reset"],

@@ -183,8 +183,8 @@ async def test_closing_waits_for_those_who_work(postgres_url: str) -> None:
 async def test_closing_refuses_those_who_wait(postgres_url: str) -> None:
     connections = PostgresConnections.from_url(f"{postgres_url}?pool_size=1")
     async with connections:
-        working, waiting = (asyncio.create_task(who(connections, 0.2)) for _ in range(2))
-        await asyncio.sleep(0.05)
+        working, waiting = (asyncio.create_task(who(connections, 1.0)) for _ in range(2))
+        await asyncio.sleep(0.5)
     assert await working > 0
     with pytest.raises(Unavailable, match="not open") as refused:
         await waiting

@@ -155,7 +155,7 @@ async def test_a_lost_reply_never_appends_twice(fault: Fault) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("cluster", [False, True])
 async def test_one_who_leaves_at_any_moment_is_gone_at_once(*, cluster: bool) -> None:
-    url = own_namespace(shared_cluster_url() if cluster else shared_server_url())
+    url = own_namespace(shared_cluster_url() if cluster else shared_server_url(), "timeout=10")
     chance = random.Random(7)
     for _ in range(12):
         # Opened each time: connecting, and asking the cluster, is part of what is left.

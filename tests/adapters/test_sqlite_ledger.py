@@ -23,4 +23,4 @@ async def open_ledger() -> AsyncIterator[SqliteLedger]:
             yield store.ledger
 
 
-TestSqliteLedgerMachine = ledger_machine(open_ledger).TestCase
+TestSqliteLedgerMachine = ledger_machine(open_ledger, examples=35).TestCase

@@ -82,5 +82,5 @@ TestSupabaseLedgerMachine = ledger_machine(open_ledger, examples=4).TestCase
 
 
 @pytest.mark.soak
-class TestSupabaseLedgerMachineAtLength(ledger_machine(open_ledger, examples=15).TestCase):  # type: ignore[misc]
+class TestSupabaseLedgerMachineAtLength(ledger_machine(open_ledger, examples=6).TestCase):  # type: ignore[misc]
     pass

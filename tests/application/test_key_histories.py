@@ -54,7 +54,7 @@ def on_supabase() -> tuple[str, dict[str, Any]]:
     return _supabase(), {}
 
 
-TestInMemory = key_histories(in_memory, examples=25).TestCase
-TestOnSqlite = key_histories(on_sqlite, examples=12).TestCase
-TestOnPostgres = key_histories(on_postgres, examples=6).TestCase
-TestOnSupabase = key_histories(on_supabase, examples=4, steps=20).TestCase
+TestInMemory = key_histories(in_memory, examples=15).TestCase
+TestOnSqlite = key_histories(on_sqlite, examples=8).TestCase
+TestOnPostgres = key_histories(on_postgres, examples=4, steps=25).TestCase
+TestOnSupabase = key_histories(on_supabase, examples=3, steps=20).TestCase

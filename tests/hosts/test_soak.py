@@ -42,4 +42,4 @@ async def test_ten_crashes_in_a_row_lose_and_double_nothing(tmp_path: Path) -> N
         assert report.balances[0].held.nanos == 0
 
 
-TestLongLedgerHistories = ledger_machine(open_ledger, examples=150, steps=60).TestCase
+TestLongLedgerHistories = ledger_machine(open_ledger, examples=50, steps=60).TestCase
