@@ -64,22 +64,24 @@ class KeyChanges:
                 self.mint.require_intact(key)
             changed = change(key, now)
             if changed is key:
+                # Whoever changed it may have been cut off before it could tell.
+                await self.news.changed(key)
                 return key
             changed = self.mint.seal(changed)
             try:
-                await self.trail.record(
-                    lambda audit, changed=changed: self.key_store.replace(changed, audit=audit),  # type: ignore[misc]  # mypy infers no type for a lambda with a default
-                    account=account,
-                    actor=actor,
-                    action=action,
-                    subject=key_id,
-                    details=details(key, changed),
-                )
+                async with self.news.changing(key, changed):
+                    await self.trail.record(
+                        lambda audit, changed=changed: self.key_store.replace(changed, audit=audit),  # type: ignore[misc]  # mypy infers no type for a lambda with a default
+                        account=account,
+                        actor=actor,
+                        action=action,
+                        subject=key_id,
+                        details=details(key, changed),
+                    )
             except Conflict as error:
                 if error.code == MOVED or attempt == _TRIES:
                     raise
             else:
-                await self.news.changed(key, changed)
                 return changed
         raise AssertionError("the last try returns or raises")
 
@@ -98,18 +100,18 @@ class KeyChanges:
         for attempt in range(1, _TRIES + 1):
             key = await self.key_store.get(account=account, key_id=key_id)
             try:
-                await self.trail.record(
-                    lambda audit, key=key: self.key_store.remove(key, audit=audit),  # type: ignore[misc]  # mypy infers no type for a lambda with a default
-                    account=account,
-                    actor=actor,
-                    action="key.deleted",
-                    subject=key_id,
-                    details={"display": key.display, "name": key.name},
-                )
+                async with self.news.changing(key, None):
+                    await self.trail.record(
+                        lambda audit, key=key: self.key_store.remove(key, audit=audit),  # type: ignore[misc]  # mypy infers no type for a lambda with a default
+                        account=account,
+                        actor=actor,
+                        action="key.deleted",
+                        subject=key_id,
+                        details={"display": key.display, "name": key.name},
+                    )
             except Conflict as error:
                 if error.code == MOVED or attempt == _TRIES:
                     raise
             else:
-                await self.news.gone(key)
                 return key
         raise AssertionError("the last try returns or raises")

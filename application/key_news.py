@@ -1,10 +1,14 @@
 """Telling every process that a key has changed."""
 
-from attrs import frozen
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from attrs import evolve, frozen
 
 from tollkeeper.application.known_keys import KnownKeys
+from tollkeeper.application.shielded import shielded
 from tollkeeper.domain.api_keys import ApiKey
-from tollkeeper.domain.errors import PortError
+from tollkeeper.domain.errors import DomainError, PortError
 from tollkeeper.domain.key_news import TOPIC, KeyChanged, change_of, end_of
 from tollkeeper.ports.broadcast import Broadcast
 
@@ -20,9 +24,25 @@ class KeyNews:
         """Tell that a key went from the first of *keys* to the last."""
         await self._tell(change_of(*keys))
 
-    async def gone(self, key: ApiKey) -> None:
-        """Tell that *key* was deleted."""
-        await self._tell(end_of(key))
+    @asynccontextmanager
+    async def changing(self, former: ApiKey, changed: ApiKey | None) -> AsyncIterator[None]:
+        """Tell of the change that the block makes to *former*; None if it deletes it.
+
+        Also where the block is cancelled, or fails so that nobody knows whether the change was
+        made: then all forget what they know, and read anew.
+        """
+        change = end_of(former) if changed is None else change_of(former, changed)
+        try:
+            yield
+        except BaseException as error:
+            undone = isinstance(error, DomainError) or (
+                isinstance(error, PortError) and not error.ambiguous
+            )
+            if not undone:
+                unsure = evolve(change, version=former.version + 1)
+                await shielded(lambda: self._tell(unsure))
+            raise
+        await shielded(lambda: self._tell(change))
 
     async def _tell(self, change: KeyChanged) -> None:
         self.known.drop(change)
