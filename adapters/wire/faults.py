@@ -4,12 +4,14 @@ The provider's own words never reach a ``public_message``; they are kept in the 
 """
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from tollkeeper.adapters.wire.waits import wait_of
+from tollkeeper.domain.secret import Secret
 
 LONGEST_TEXT = 2_000
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
@@ -19,7 +21,8 @@ class ProviderFault(Exception):
     """What the provider itself said went wrong; the cause of the error that is raised for it.
 
     *status* is None for a fault inside an answer that began well. *text* holds the provider's
-    own words, which may repeat the prompt or a part of the key: str and repr leave it out.
+    own words, which may repeat the prompt or the key: nothing shows it but itself, nor does a
+    pickle keep it.
     *reason* is a name from the fault's details, *moderated* says that they give the reasons for
     which the content is refused, *wait* how long they ask to wait.
     """
@@ -39,15 +42,28 @@ class ProviderFault(Exception):
         self.status = status
         self.kind = kind
         self.code = code
-        self.text = text
+        self._text = Secret(text)
         self.reason = reason
         self.moderated = moderated
         self.wait = wait
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        told = ("status", "kind", "code", "reason", "moderated", "wait")
+        return _made_of, ({name: getattr(self, name) for name in told},)
+
+    @property
+    def text(self) -> str:
+        """The provider's own words."""
+        return self._text.reveal()
 
     @property
     def name(self) -> str:
         """The provider's own name for it: a code that is no number, else the type, else that."""
         return self.code if self.code and not self.code.isdecimal() else self.kind or self.code
+
+
+def _made_of(told: Mapping[str, Any]) -> ProviderFault:
+    return ProviderFault(**told)
 
 
 def decode_fault(body: bytes, *, status: int | None = None) -> ProviderFault:
