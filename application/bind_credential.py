@@ -5,6 +5,7 @@ from typing import Any, Literal
 from attrs import frozen
 
 from tollkeeper.application.providers import Providers
+from tollkeeper.domain.checks import checked_text
 from tollkeeper.domain.credentials import Credential
 from tollkeeper.domain.errors import InvalidRequest, Unsupported
 from tollkeeper.domain.secret import Secret
@@ -41,17 +42,19 @@ class BindCredential:
         Raises:
             NotFound: no such provider is configured (for *port*).
             Unsupported: the provider's adapter sends no credential.
-            InvalidRequest: *secret* is empty or malformed, or *port* is none of the two.
+            InvalidRequest: *secret* is empty or malformed, *provider* is no text, or *port* is
+                none of the two.
         """
         by_port: dict[str | None, Providers[Any]] = {
             "chat_model": self.chat_models,
             "embedder": self.embedders,
         }
+        checked_text(provider, field="provider")
         if port is None:
             port = "chat_model"
             if provider in self.embedders.adapters and provider not in self.chat_models.adapters:
                 port = "embedder"
-        if port not in by_port:
+        if not isinstance(port, str) or port not in by_port:
             raise InvalidRequest('port is "chat_model" or "embedder"')
         found, _ = by_port[port].serving(f"{provider}/any")
         if not isinstance(found, Keyed):

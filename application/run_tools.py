@@ -143,7 +143,11 @@ class RunTools:
 
 
 def _table(functions: Sequence[ToolFunction]) -> Mapping[str, ToolFunction]:
-    if not functions or not all(isinstance(each, ToolFunction) for each in functions):
+    if (
+        not functions
+        or not isinstance(functions, list | tuple)
+        or not all(isinstance(each, ToolFunction) for each in functions)
+    ):
         raise InvalidRequest("functions are ToolFunction objects", code="invalid_tool")
     table = {each.tool.name: each for each in functions}
     if len(table) != len(functions):
