@@ -17,7 +17,7 @@ import pickle
 import traceback
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -105,7 +105,12 @@ def shown_by_error(error: BaseException) -> Shown:
     Frames of the tests that lead to the first of other code are left out: they hold the canary.
     """
     below = _below_tests(error.__traceback__)
-    plain = traceback.TracebackException(type(error), error, below, capture_locals=True)
+    try:
+        plain = traceback.TracebackException(type(error), error, below, capture_locals=True)
+    except Exception:  # a local that is only half made, which has no repr yet
+        plain = traceback.TracebackException(type(error), error, below)
+        for each in _chain(error):
+            yield from _locals_of(below if each is error else each.__traceback__)
     yield "its traceback", "".join(plain.format())
     rich = Traceback.extract(
         type(error), error, below, show_locals=True, locals_max_length=20, locals_max_string=1000,
@@ -117,6 +122,13 @@ def shown_by_error(error: BaseException) -> Shown:
             yield f"the local {name} of {frame.name}, by rich", local.render(max_width=_WIDE)
     for each in _chain(error):
         yield from shown_by_object([each, each.args, vars(each)], f"{type(each).__name__}")
+
+
+def _locals_of(frames: TracebackType | None) -> Shown:
+    for frame, _ in traceback.walk_tb(frames):
+        for name, local in frame.f_locals.items():
+            with suppress(Exception):
+                yield f"the local {name} of {frame.f_code.co_name}", repr(local)
 
 
 def _below_tests(frames: TracebackType | None) -> TracebackType | None:
