@@ -1,16 +1,18 @@
 """Seal keys that have no seal yet, and seal anew what is sealed under a retired pepper."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from attrs import evolve, field, frozen
 
 from tollkeeper.application.audit_trail import MOVED, AuditTrail
 from tollkeeper.application.key_minting import KeyMint
 from tollkeeper.application.key_news import KeyNews
-from tollkeeper.domain.api_keys import ApiKey
+from tollkeeper.domain.api_keys import ApiKey, KeyState
 from tollkeeper.domain.checks import checked_text
 from tollkeeper.domain.errors import Conflict, NotFound
+from tollkeeper.ports.clock import Clock
 from tollkeeper.ports.key_store import KeyStore
 
 _PAGE = 200
@@ -28,7 +30,9 @@ class SealReport:
     tampered: tuple[str, ...] = ()
     """Ids of keys whose record is not as it was sealed, or whose pepper is not known."""
     under: dict[str, int] = field(factory=dict)
-    """How many secrets hang on which pepper; one that none hangs on may go."""
+    """How many secrets that work, or may again, hang on which pepper; no key needs others."""
+    missing: tuple[str, ...] = ()
+    """The peppers among these that are not known, so that their secrets are refused."""
 
 
 @frozen
@@ -43,6 +47,7 @@ class SealKeys:
     mint: KeyMint
     trail: AuditTrail
     news: KeyNews
+    clock: Clock
 
     async def __call__(
         self,
@@ -60,11 +65,12 @@ class SealKeys:
         while keys := await self.key_store.page(after=after, limit=_PAGE):
             for key in keys:
                 report = await self._seal(key, report, unsealed=unsealed, actor=actor)
-                under.update(secret.pepper_id for secret in key.secrets)
+                under.update(_needed(key, self.clock.now()))
             after = keys[-1].id
             if progress is not None:
                 progress(report.keys)
-        return evolve(report, under=dict(under))
+        missing = [each for each in under if await self.mint.peppers.find(each) is None]
+        return evolve(report, under=dict(under), missing=tuple(sorted(missing)))
 
     async def _seal(
         self, key: ApiKey, report: SealReport, *, unsealed: bool, actor: str
@@ -98,3 +104,11 @@ class SealKeys:
         if key.seal is None:
             return evolve(report, sealed=report.sealed + 1)
         return evolve(report, renewed=report.renewed + 1)
+
+
+def _needed(key: ApiKey, now: datetime) -> Iterator[str]:
+    """Go through the peppers of the secrets whose time is not over: what ended moves nowhere."""
+    if key.state(now) in (KeyState.ACTIVE, KeyState.DISABLED):
+        for secret in key.secrets:
+            if secret.not_after is None or now < secret.not_after:
+                yield secret.pepper_id

@@ -93,7 +93,7 @@ class Access(Ports):
     revoke_key = providers.Factory(RevokeKey, key_changes)
     delete_key = providers.Factory(DeleteKey, key_changes)
     rotate_key = providers.Factory(RotateKey, key_changes, mint, Ports.clock)
-    seal_keys = providers.Factory(SealKeys, Ports.key_store, mint, trail, key_news)
+    seal_keys = providers.Factory(SealKeys, Ports.key_store, mint, trail, key_news, Ports.clock)
     keys = providers.Factory(
         KeysOf,
         providers.Factory(

@@ -63,13 +63,14 @@ def of_quota_use(key: ApiKey, use: QuotaUse | None) -> Document | None:
 def of_seal_report(report: SealReport, *, current: str) -> Document:
     """Write what became of the keys, and how many secrets hang on which pepper."""
     return {
-        "ok": not report.tampered,
+        "ok": not report.tampered and not report.missing,
         "keys": report.keys,
         "sealed": report.sealed,
         "renewed": report.renewed,
         "not_intact": list(report.tampered),
         "current_pepper": current,
         "secrets_under": dict(report.under),
+        "peppers_missing": list(report.missing),
     }
 
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tollkeeper.infra.facade import Tollkeeper
 
 _MOST_NAMED = 10
+_AUDIT = (
+    "without it, entries of the audit log from its time are proved no more, unless audit_key was "
+    "set then"
+)
 
 
 def seal(
@@ -35,8 +39,8 @@ def seal(
 ) -> None:
     """Seal the keys of all accounts under the current pepper; may be broken off and run again.
 
-    Shows how many secrets hang on which pepper: a retired one on which none hangs may go. Exits
-    with 1 if a key's record is not as it was sealed.
+    Shows how many secrets hang on which pepper: no key needs a retired one on which none hangs.
+    Exits with 1 if a key's record is not as it was sealed, or its pepper is not configured.
     """
 
     async def work(tk: "Tollkeeper") -> tuple[SealReport, str]:
@@ -50,7 +54,7 @@ def seal(
         print_json(of_seal_report(report, current=current))
     else:
         print_seals(report, current=current, retired=bool(settings.retired_key_peppers))
-    if report.tampered:
+    if report.tampered or report.missing:
         raise typer.Exit(exits.FAULTS_FOUND)
 
 
@@ -71,19 +75,26 @@ def print_seals(report: SealReport, *, current: str, retired: bool) -> None:
         f"{keys}: {report.sealed} sealed that had no seal, {report.renewed} sealed anew under the "
         f"current pepper, {len(report.tampered)} left alone"
     )
+    states = {current: Text("current", style="green")}
+    states |= dict.fromkeys(report.missing, Text("not configured", style="red"))
     rows = [
-        (pepper, Text("current", style="green") if pepper == current else "retired", number)
+        (pepper, states.get(pepper, "retired"), number)
         for pepper, number in sorted(report.under.items(), key=lambda each: each[0] != current)
     ]
     columns = [*whole("pepper", "state"), *right("secrets")]
     print_table("What hangs on which pepper", columns, rows, empty="there are no keys")
-    if set(report.under) - {current}:
+    if report.missing:
         note(
-            "a secret moves to the current pepper when its key is next used; a retired pepper that "
-            "is not in this table may be taken out of the settings"
+            f"refused, since their pepper is not configured: the secrets under "
+            f"{', '.join(report.missing)}; add it to retired_key_peppers"
+        )
+    if set(report.under) - {current, *report.missing}:
+        note(
+            "a secret moves to the current pepper when its key is next used; no key needs a "
+            f"retired pepper that is not in this table; {_AUDIT}"
         )
     elif retired:
-        note("nothing hangs on retired peppers: they may be taken out of the settings")
+        note(f"no key needs the retired peppers, and they may be taken out; {_AUDIT}")
     if report.tampered:
         named = ", ".join(report.tampered[:_MOST_NAMED])
         more = len(report.tampered) - _MOST_NAMED

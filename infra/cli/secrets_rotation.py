@@ -50,7 +50,7 @@ def rotate(
 
     Seals all API keys under the current pepper, and wraps all data keys under the current
     key-encryption key. Shows what still hangs on former ones. Exits with 1 if a key's record is
-    not as it was sealed.
+    not as it was sealed, its pepper is not configured, or a value does not open.
     """
     settings = load_settings(ctx)
     encrypts = settings.key_encryption is not None
@@ -81,8 +81,8 @@ def rotate(
             rotated.seals, current=rotated.pepper, retired=bool(settings.retired_key_peppers)
         )
         _print(rotated)
-    encryption = rotated.encryption
-    if rotated.seals.tampered or (encryption is not None and encryption.unreadable):
+    seals, encryption = rotated.seals, rotated.encryption
+    if seals.tampered or seals.missing or (encryption is not None and encryption.unreadable):
         raise typer.Exit(exits.FAULTS_FOUND)
 
 

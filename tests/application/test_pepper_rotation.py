@@ -1,6 +1,7 @@
 """Peppers are rotated under a facade that goes on, and a lost one fails closed and is named."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,29 @@ async def test_a_list_of_before_a_rotation_refuses_newer_keys_and_says_why(tmp_p
         report = await tk.seal_keys()
         assert report.tampered == (after.key.id,)
         assert report.under == {name_of(OLD): 1, name_of(NEW): 1}
+        assert report.missing == (name_of(NEW),)
         await tk.revoke_key(account="acme", key_id=after.key.id)
+        report = await tk.seal_keys()
+        assert (report.under, report.missing) == ({name_of(OLD): 1}, ())
+
+
+async def test_what_ended_needs_no_pepper_any_more(tmp_path: Path) -> None:
+    """Else a retired pepper could never go: a revoked key is shown no more, and stays under it."""
+    store, clock = MemoryStore(), MemoryClock()
+    day = timedelta(days=1)
+    async with open_tollkeeper(with_peppers(tmp_path, OLD), store=store, clock=clock) as tk:
+        revoked, rotated, resting = await issue(tk), await issue(tk), await issue(tk)
+        await tk.issue_key(account="acme", scopes={"chat:complete"}, expires_in=day / 2)
+        await tk.revoke_key(account="acme", key_id=revoked.key.id)
+        await tk.disable_key(account="acme", key_id=resting.key.id)
+    async with open_tollkeeper(with_peppers(tmp_path, NEW, OLD), store=store, clock=clock) as tk:
+        await tk.rotate_key(account="acme", key_id=rotated.key.id, overlap=day)
+        report = await tk.seal_keys()
+        assert report.under == {name_of(OLD): 3, name_of(NEW): 1}
+        clock.advance(day)
+        report = await tk.seal_keys()
+        assert report.under == {name_of(OLD): 1, name_of(NEW): 1}  # the one that rests
+        assert (report.keys, report.tampered, report.missing) == (4, (), ())
 
 
 async def test_a_key_that_is_used_needs_the_old_pepper_no_more(tmp_path: Path) -> None:

@@ -44,6 +44,20 @@ def test_rotation_without_the_former_pepper_fails(cli: Cli) -> None:
     assert "not configured" in ran.err
 
 
+def test_secrets_under_a_pepper_that_is_gone_are_named_and_fail(cli: Cli) -> None:
+    """Their records are sealed under the new pepper, so that nothing else would show it."""
+    cli.here(*ISSUE, TOLLKEEPER_KEY_PEPPER=OLD)
+    kept = cli.here("secrets", "rotate", **BOTH)
+    assert "audit_key" in kept.err  # what else the old pepper is for
+    ran = cli.here("secrets", "rotate", TOLLKEEPER_KEY_PEPPER=NEW)
+    assert ran.code == 1
+    assert "not configured" in ran.out
+    assert "retired_key_peppers" in ran.err
+    document = cli.here("keys", "seal", "--json", TOLLKEEPER_KEY_PEPPER=NEW)
+    assert (document.code, document.json()["ok"]) == (1, False)
+    assert document.json()["peppers_missing"] == list(document.json()["secrets_under"])
+
+
 def test_data_keys_need_a_key_that_wraps_them(cli: Cli) -> None:
     refused(cli.here("secrets", "rotate", "--data-keys"), 2, "key_encryption")
     assert list(cli.folder.iterdir()) == []
