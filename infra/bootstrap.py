@@ -96,7 +96,7 @@ def make_container(settings: Settings | None = None, **lent: Unpack[Lent]) -> Co
     """Wire *settings* (``Settings.load()`` if None) and what is *lent*; opens nothing.
 
     Raises:
-        ConfigurationError: something unknown is lent, or *settings* are none.
+        ConfigurationError: something unknown is lent, or None, or *settings* are none.
     """
     if settings is None:
         settings = Settings.load()
@@ -106,6 +106,9 @@ def make_container(settings: Settings | None = None, **lent: Unpack[Lent]) -> Co
     if unknown:
         known = ", ".join(sorted(Lent.__annotations__))
         raise ConfigurationError(f"cannot lend {', '.join(sorted(unknown))}; there are {known}")
+    absent = sorted(name for name, adapter in lent.items() if adapter is None)
+    if absent:
+        raise ConfigurationError(f"cannot lend None as {', '.join(absent)}; leave it out instead")
     return wire(settings, lent)
 
 

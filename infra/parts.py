@@ -17,6 +17,7 @@ _PORTS = (
     "tables",
     "telemetry",
     "secret_source",
+    "cipher",
     "key_encryption",
     "token_verifier",
     "report_verifier",
@@ -35,6 +36,8 @@ def _adapters(settings: Settings, lent: Mapping[str, object]) -> Iterator[tuple[
     for port in _PORTS:
         if port in lent:
             yield port, LENT
+        elif port == "cipher" and settings.key_encryption is None and "key_encryption" not in lent:
+            continue  # it has a default, and encrypts nothing without them
         elif (url := getattr(settings, port)) is not None:
             yield port, scheme_of(url)
     for port in _BY_PROVIDER:

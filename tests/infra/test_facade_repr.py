@@ -1,6 +1,7 @@
 """A facade says in a line what it is made of, and shows no secret."""
 
 import pytest
+from attrs import evolve
 
 from tollkeeper.adapters.memory.chat_model import MemoryChatModel
 from tollkeeper.adapters.memory.clock import MemoryClock
@@ -39,6 +40,12 @@ def test_what_was_lent_stands_in_the_place_of_the_settings() -> None:
     facade = make_facade(make_container(IN_MEMORY, **lent), **lent)  # type: ignore[arg-type]
     assert "chat_models=house:lent,offline:offline" in repr(facade)
     assert "clock=lent" in repr(facade)
+
+
+def test_the_cipher_is_a_part_where_it_encrypts() -> None:
+    settings = evolve(IN_MEMORY, key_encryption="keyring://./kek.keyring")
+    parts = make_facade(make_container(settings)).parts.adapters
+    assert (parts["cipher"], parts["key_encryption"]) == ("aes256-gcm", "keyring")
 
 
 def test_no_secret_and_no_address_is_shown() -> None:
