@@ -1,6 +1,7 @@
 """The tables of the documentation, row by row against the code."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tollkeeper.domain.completions import Completion
 from tollkeeper.domain.meters import Meter
 from tollkeeper.infra.cli import exits
 from tollkeeper.infra.cli.app import app
+from tollkeeper.infra.cli.verify import PORTS
 from tollkeeper.infra.registry import BUILT_IN
 from tollkeeper.infra.settings import KNOWN_EMBEDDERS, KNOWN_PROVIDERS
 from tollkeeper.infra.settings_file import NOT_SETTINGS
@@ -154,7 +156,7 @@ def test_every_code_of_an_error_is_on_the_page() -> None:
     listed |= {ticked(row["code"])[0] for row in table(ERRORS_PAGE, "class")}
     assert written - listed == set()
     put_together = {"key_revoked", "key_expired", "max_tokens_over_plan", "max_tokens_over_model"}
-    put_together |= {"value_refused"}
+    put_together |= {"key_disabled", "value_refused"}
     assert listed - written - {c.default_code for c in _classes().values()} == put_together
 
 
@@ -189,6 +191,28 @@ def test_every_command_and_option_is_on_its_page() -> None:
         } - {"--help", "-h"}
         assert ("--json" in options) is (name not in ("demo", "init")), name
         assert documented == options - {"--json"}, name
+
+
+def test_every_port_that_can_be_verified_is_on_the_page_of_commands() -> None:
+    (row,) = (
+        line
+        for line in _sections(COMMANDS_PAGE)["verify"].splitlines()
+        if line.startswith("| `PORT`")
+    )
+    named = row.partition("one of ")[2].partition(";")[0].split(", ")
+    assert sorted(named) == sorted(PORTS)
+
+
+def test_every_extra_is_in_the_readme() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    text = (
+        (ROOT / "README.md").read_text("utf-8").partition("The extras are")[2].partition("\n\n")[0]
+    )
+    ours = {"servers", "test", "bench", "dev"}  # for work on Tollkeeper itself
+    assert set(project["optional-dependencies"]) - ours == set(ticked(text)) - {
+        "tollkeeper",
+        "import tollkeeper",
+    }
 
 
 def test_every_exit_code_is_on_the_page_of_commands() -> None:
