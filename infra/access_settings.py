@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tollkeeper.domain.claims_rules import ClaimsRule
 from tollkeeper.domain.errors import InvalidRequest
@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 WITHOUT_PEPPER = ("local", "test")
 """The environments that may leave ``key_pepper`` out; a pepper is then made on first use."""
-_CLAIMS = (
-    *("token_account_claim", "token_account_prefix", "token_scopes_claim"),
-    *("token_granted_scopes", "token_allowed_scopes"),
-)
+_CLAIMS: Mapping[str, str] = {
+    "token_account_claim": "account_claim",
+    "token_account_prefix": "account_prefix",
+    "token_scopes_claim": "scopes_claim",
+    "token_allowed_scopes": "allowed",
+    "token_granted_scopes": "granted",
+}
+"""What of a rule each of them is."""
 _LONGEST_TTL = timedelta(minutes=5)
 
 
@@ -33,11 +37,8 @@ def access_faults(settings: "Settings", wrong: Mapping[str, str]) -> Iterator[st
     ttl = settings.key_cache_ttl
     if "key_cache_ttl" not in wrong and ttl is not None and ttl > _LONGEST_TTL:
         yield "key_cache_ttl must be 5 minutes at most: so long a revoked key might pass"
-    if not wrong.keys() & set(_CLAIMS):
-        try:
-            claims_rule(settings)
-        except InvalidRequest as error:
-            yield f"token_…: {error}"
+    if not wrong.keys() & _CLAIMS.keys():
+        yield from _claims_faults(settings)
 
 
 def claims_rule(settings: "Settings") -> ClaimsRule:
@@ -54,6 +55,23 @@ def claims_rule(settings: "Settings") -> ClaimsRule:
         granted=frozenset(settings.token_granted_scopes),
         allowed=None if allowed is None else frozenset(allowed),
     )
+
+
+def _claims_faults(settings: "Settings") -> Iterator[str]:
+    faults = {}
+    for name, argument in _CLAIMS.items():
+        alone: dict[str, Any] = {argument: getattr(settings, name)}
+        try:
+            ClaimsRule(**alone)
+        except InvalidRequest as error:
+            faults[name] = error
+    if not faults:
+        try:
+            claims_rule(settings)
+        except InvalidRequest as error:
+            faults["token_granted_scopes"] = error
+    for name, fault in faults.items():
+        yield f"{name}: {fault}"
 
 
 def _pepper_faults(settings: "Settings", wrong: Mapping[str, str]) -> Iterator[str]:
