@@ -9,7 +9,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from tollkeeper.application.verify_audit import AuditCheck
-from tollkeeper.domain.audit import AuditEntry, AuditHead, ChainBreak
+from tollkeeper.domain.audit import AuditEntry, AuditHead, ChainBreak, Fault
 from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.printed import printed
 from tollkeeper.infra.cli import exits
@@ -177,6 +177,12 @@ def _print(checks: list[AuditCheck]) -> None:
     broken = sum(not check.ok for check in checks)
     if broken:
         say(f"{broken} of {len(checks)} broken: somebody changed the log, or its key is missing")
+        faults = (check.state.fault for check in checks)
+        if any(fault is not None and fault.fault == Fault.UNKNOWN_KEY for fault in faults):
+            note(
+                "unknown_key: if a former audit_key or key_pepper was taken out of the settings, "
+                "add it to retired_audit_keys or retired_key_peppers again"
+            )
     elif checks:
         say(f"{_followed(checks)} entries, all as they were written")
     if any(check.state.unchained for check in checks):

@@ -143,6 +143,9 @@ def test_log_of_another_key_is_not_said_to_be_whole(cli: Cli) -> None:
     fault = verified(cli)["fault"]
     assert fault["fault"] == "unknown_key"
     assert fault["detail"]
+    assert "add it to retired_audit_keys or retired_key_peppers" in " ".join(
+        cli.here("audit", "verify").err.split()
+    )
 
 
 @pytest.mark.parametrize(
