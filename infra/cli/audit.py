@@ -184,9 +184,14 @@ def _print(checks: list[AuditCheck]) -> None:
                 "add it to retired_audit_keys or retired_key_peppers again"
             )
     elif checks:
-        say(f"{_followed(checks)} entries, all as they were written")
-    if any(check.state.unchained for check in checks):
-        note("before: entries from before there were chains; nothing proves those")
+        proved = sum(check.state.entries for check in checks)
+        say(f"{proved} entries, all as they were written")
+    before = sum(check.state.unchained for check in checks)
+    if before:
+        note(
+            f"before: {before} entries without a MAC, as they were made before there were chains; "
+            "nothing proves those. Where there should be none, somebody took their MACs away"
+        )
 
 
 def _result(fault: ChainBreak | None) -> Text:

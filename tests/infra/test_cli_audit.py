@@ -134,7 +134,10 @@ def test_entries_from_before_chains_are_told_apart(cli: Cli) -> None:
     cli.here(*ISSUE)
     check = verified(cli)
     assert (check["ok"], check["entries"], check["unchained"]) == (True, 1, 1)
-    assert "nothing proves those" in cli.here("audit", "verify").err
+    ran = cli.here("audit", "verify")
+    assert "1 entries without a MAC" in ran.err
+    assert "nothing proves those" in ran.err
+    assert "1 entries, all as they were written" in ran.out  # not of those
 
 
 def test_log_of_another_key_is_not_said_to_be_whole(cli: Cli) -> None:
