@@ -17,7 +17,12 @@ from tollkeeper.infra.blocking import Blocking, Loop
 from tollkeeper.infra.bootstrap import Lent, open_tollkeeper
 from tollkeeper.infra.facade import Tollkeeper
 from tollkeeper.infra.settings import Settings
-from tollkeeper.infra.sync_keys import SyncKeysOf, SyncTenantCredentials
+from tollkeeper.infra.sync_keys import (
+    SyncAuthenticateKey,
+    SyncKeysOf,
+    SyncTenantCredentials,
+    SyncVerifyAudit,
+)
 from tollkeeper.infra.sync_services import (
     SyncBroadcasts,
     SyncCachedValues,
@@ -84,7 +89,7 @@ class SyncTollkeeper:
         self._stream_completion = tk.stream_completion
         self._tables = tk.tables
         self.issue_key = Blocking(loop, tk.issue_key.__call__)
-        self._authenticate_key = Blocking(loop, tk.authenticate_key.__call__)
+        self.authenticate_key = SyncAuthenticateKey(loop, tk.authenticate_key)
         self.get_key = Blocking(loop, tk.get_key.__call__)
         self.list_keys = Blocking(loop, tk.list_keys.__call__)
         self.update_key = Blocking(loop, tk.update_key.__call__)
@@ -111,7 +116,7 @@ class SyncTollkeeper:
         self.list_entries = Blocking(loop, tk.list_entries.__call__)
         self.list_attempts = Blocking(loop, tk.list_attempts.__call__)
         self.list_audit = Blocking(loop, tk.list_audit.__call__)
-        self.verify_audit = Blocking(loop, tk.verify_audit.__call__)
+        self.verify_audit = SyncVerifyAudit(loop, tk.verify_audit)
         self.expire_holds = Blocking(loop, tk.expire_holds.__call__)
         self.check_health = Blocking(loop, tk.check_health.__call__)
         self.define_plan = Blocking(loop, tk.define_plan.__call__)
@@ -137,17 +142,9 @@ class SyncTollkeeper:
         """
         return SyncTables(self._loop, self._tables)
 
-    def authenticate_key(
-        self, token: str | Secret, *, client_address: str | None = None
-    ) -> Principal:
-        """Return who holds *token*."""
-        # A traceback may show the locals of these frames, so that none may hold the plain text.
-        if isinstance(token, str):
-            token = Secret(token)
-        return self._authenticate_key(token, client_address=client_address)
-
     def authenticate_user(self, token: str | Secret) -> Principal:
         """Return the user who holds *token*."""
+        # A traceback may show the locals of these frames, so that none may hold the plain text.
         if isinstance(token, str):
             token = Secret(token)
         return self._authenticate_user(token)

@@ -1,9 +1,59 @@
-"""A caller's management of its own keys and credentials, for hosts without an event loop."""
+"""Checking keys and the audit log, and callers' own keys, for hosts without an event loop."""
 
+from collections.abc import Callable, Iterator
+
+from tollkeeper.application.authenticate_key import AuthenticateKey
 from tollkeeper.application.own_keys import KeysOf, OwnKeys
 from tollkeeper.application.tenant_credentials import AccountCredentials, TenantCredentials
+from tollkeeper.application.verify_audit import AuditCheck, VerifyAudit
+from tollkeeper.domain.audit import AuditHead
 from tollkeeper.domain.principals import Principal
+from tollkeeper.domain.secret import Secret
 from tollkeeper.infra.blocking import Blocking, Loop
+
+
+class SyncAuthenticateKey:
+    """:class:`AuthenticateKey`, blocking."""
+
+    def __init__(self, loop: Loop, authenticate_key: AuthenticateKey) -> None:
+        self._authenticate_key = Blocking(loop, authenticate_key.__call__)
+        self.refusals = authenticate_key.refusals
+
+    def __call__(self, token: str | Secret, *, client_address: str | None = None) -> Principal:
+        """Return who holds *token*."""
+        # A traceback may show the locals of these frames, so that none may hold the plain text.
+        if isinstance(token, str):
+            token = Secret(token)
+        return self._authenticate_key(token, client_address=client_address)
+
+
+class SyncVerifyAudit:
+    """:class:`VerifyAudit`, blocking."""
+
+    def __init__(self, loop: Loop, verify_audit: VerifyAudit) -> None:
+        self._loop = loop
+        self._verify_audit = verify_audit
+
+    def __call__(
+        self,
+        *,
+        account: str,
+        known: AuditHead | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> AuditCheck:
+        """Check the log of *account*."""
+        check = Blocking(self._loop, self._verify_audit.__call__)
+        return check(account=account, known=known, progress=progress)
+
+    def all(self, *, progress: Callable[[int], None] | None = None) -> Iterator[AuditCheck]:
+        """Check the logs of all accounts, one after the other."""
+        self._loop.check_open()
+        checks = self._verify_audit.all(progress=progress)
+        while True:
+            try:
+                yield self._loop.call(checks.__anext__)
+            except StopAsyncIteration:
+                return
 
 
 class SyncOwnKeys:
