@@ -6,7 +6,9 @@ from tollkeeper import Conflict, Secret, Settings, Unauthenticated, open_tollkee
 from tollkeeper.domain.audit import AuditHead
 from tollkeeper.domain.errors import InvalidRequest
 
-SETTINGS = Settings(environment="test", store="memory://", key_pepper=Secret("0123456789abcdef" * 4))
+SETTINGS = Settings(
+    environment="test", store="memory://", key_pepper=Secret("0123456789abcdef" * 4)
+)
 
 
 def test_refusals_are_counted_for_a_host_without_a_loop() -> None:

@@ -110,6 +110,8 @@ from tollkeeper.infra.settings import Settings
 make_facade(make_container(Settings(store="memory://")))
 unwanted = {"sqlite3", "aiohttp", "msgspec", "pocketsphinx", "typer", "rich", "pytest"}
 unwanted |= {"anthropic", "httpx2", "litellm", "bpe_openai"}
+unwanted |= {"boto3", "botocore", "cryptography", "jwt", "redis", "asyncpg", "supabase"}
+unwanted |= {f"tollkeeper.adapters.{name}" for name in ("aws", "cryptography", "pyjwt")}
 unwanted |= {"tollkeeper.adapters.sqlite", "tollkeeper.adapters.openai"}
 unwanted |= {"tollkeeper.adapters.anthropic", "tollkeeper.adapters.litellm"}
 print(*sorted(unwanted & sys.modules.keys()))
