@@ -93,6 +93,10 @@ class RotateEncryption:
                     report = evolve(report, data_keys=report.data_keys + 1)
                     if key.state is not DataKeyState.PRIMARY:
                         report = await self._retire(key, keys, report, actor, heard)
+                    elif new_data_keys and not await self._opens(key, keys):
+                        # Another environment, or another keyring, made it: a successor of ours
+                        # would shut out whoever reads it.
+                        report = _with_unreadable(report, key.id)
                     elif new_data_keys:
                         made.add((await keys.make(key.account, actor=actor)).id)
                         await self.news.tell(key.account)  # so that nobody writes with the former
@@ -103,6 +107,13 @@ class RotateEncryption:
                 heard(report)
             after = page[-1].id
         return report
+
+    async def _opens(self, key: DataKey, keys: DataKeys) -> bool:
+        try:
+            await keys.get(account=key.account, data_key_id=key.id)
+        except (CorruptResponse, Conflict, NotFound):
+            return False
+        return True
 
     async def _retire(
         self,

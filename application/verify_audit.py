@@ -38,12 +38,15 @@ class VerifyAudit:
         *,
         account: str,
         known: AuditHead | None = None,
+        unchained: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> AuditCheck:
         """Check the log of *account* (``*``: of the plans and of unknown callers).
 
-        *known* is where the chain ended at some time, written down outside of the store: with it,
-        a log whose end was cut off is told too. *progress* hears how many entries were followed.
+        Entries without a MAC are a break, unless they are *unchained*: written before there were
+        chains, they may stand at the beginning, and nothing proves them. *known* is where the
+        chain ended at some time, written down outside of the store: with it, a log whose end was
+        cut off is told too. *progress* hears how many entries were followed.
 
         Raises:
             InvalidRequest: *account* is malformed.
@@ -61,6 +64,8 @@ class VerifyAudit:
                 break
             for entry in page:
                 state = follow(state, [entry], keys)
+                if state.unchained and not unchained and state.fault is None:
+                    state = evolve(state, fault=ChainBreak(1, Fault.UNCHAINED, entry.id))
                 state = _held_against(state, known)
             after = page[-1].id
             if progress is not None:
@@ -71,13 +76,13 @@ class VerifyAudit:
         return AuditCheck(account, state)
 
     async def all(
-        self, *, progress: Callable[[int], None] | None = None
+        self, *, unchained: bool = False, progress: Callable[[int], None] | None = None
     ) -> AsyncIterator[AuditCheck]:
-        """Check the logs of all accounts, one after the other."""
+        """Check the logs of all accounts that have one, one after the other, in the same way."""
         after = None
         while accounts := await self.audit_log.accounts(after=after, limit=_PAGE):
             for account in accounts:
-                yield await self(account=account, progress=progress)
+                yield await self(account=account, unchained=unchained, progress=progress)
             after = accounts[-1]
 
 

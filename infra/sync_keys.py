@@ -39,16 +39,19 @@ class SyncVerifyAudit:
         *,
         account: str,
         known: AuditHead | None = None,
+        unchained: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> AuditCheck:
         """Check the log of *account*."""
         check = Blocking(self._loop, self._verify_audit.__call__)
-        return check(account=account, known=known, progress=progress)
+        return check(account=account, known=known, unchained=unchained, progress=progress)
 
-    def all(self, *, progress: Callable[[int], None] | None = None) -> Iterator[AuditCheck]:
+    def all(
+        self, *, unchained: bool = False, progress: Callable[[int], None] | None = None
+    ) -> Iterator[AuditCheck]:
         """Check the logs of all accounts, one after the other."""
         self._loop.check_open()
-        checks = self._verify_audit.all(progress=progress)
+        checks = self._verify_audit.all(unchained=unchained, progress=progress)
         while True:
             try:
                 yield self._loop.call(checks.__anext__)

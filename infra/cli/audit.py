@@ -117,6 +117,13 @@ def verify(
             "with it, a log whose end was cut off is told too.",
         ),
     ] = None,
+    unchained: Annotated[
+        bool,
+        typer.Option(
+            "--unchained",
+            help="Let entries without a MAC stand at the beginning, from before there were chains.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Follow the chain of MACs through the audit log, and show where it breaks, if it does.
@@ -130,14 +137,17 @@ def verify(
     async def work(tk: "Tollkeeper") -> list[AuditCheck]:
         with counting("following audit entries") as progress:
             if account is not None:
-                return [await tk.verify_audit(account=account, known=known, progress=progress)]
+                check = tk.verify_audit(
+                    account=account, known=known, unchained=unchained, progress=progress
+                )
+                return [await check]
             done: list[AuditCheck] = []
 
             def passed(sequence: int) -> None:
                 progress(_followed(done) + sequence)
 
-            async for check in tk.verify_audit.all(progress=passed):
-                done.append(check)  # noqa: PERF401 - the bar counts what is done so far
+            async for each in tk.verify_audit.all(unchained=unchained, progress=passed):
+                done.append(each)  # noqa: PERF401 - the bar counts what is done so far
             return done
 
     checks = with_tollkeeper(load_settings(ctx), work)
@@ -189,8 +199,8 @@ def _print(checks: list[AuditCheck]) -> None:
     before = sum(check.state.unchained for check in checks)
     if before:
         note(
-            f"before: {before} entries without a MAC, as they were made before there were chains; "
-            "nothing proves those. Where there should be none, somebody took their MACs away"
+            f"before: {before} entries without a MAC; nothing proves those. Where they are from "
+            "before there were chains, say --unchained; else somebody took their MACs away"
         )
 
 

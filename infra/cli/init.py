@@ -65,7 +65,6 @@ key_pepper = "env:TOLLKEEPER_KEY_PEPPER"  # 32 bytes or more: `openssl rand -hex
 # audit_key = "env:TOLLKEEPER_AUDIT_KEY"    # the audit log's own, so that it outlives peppers
 # broadcast = "redis://127.0.0.1:6379/0"    # tells all processes at once that a key was revoked
 # key_encryption = "keyring:///etc/tollkeeper/kek.keyring"   # for credentials of your customers
-# token_verifier = "jwks+https://…"         # users who sign in elsewhere: docs/user-tokens.md
 
 # [production.api_keys]
 # openai = "env:OPENAI_API_KEY"

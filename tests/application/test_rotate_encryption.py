@@ -12,10 +12,11 @@ from attrs import evolve
 
 from tests.adapters.aws_sources import kept_client
 from tests.application.credential_worlds import CredentialWorld, keyring_in, open_credentials
-from tests.application.raw_stores import KINDS, RawStore, raw_store
+from tests.application.raw_stores import KINDS, RawMemory, RawStore, raw_store
+from tests.application.world import settings_in
 from tests.servers.aws_front import shared_front
 from tests.servers.aws_server import aws_client, shared_aws_url
-from tollkeeper import Secret
+from tollkeeper import Secret, open_tollkeeper
 from tollkeeper.adapters.aws.key_encryption import AwsKeyEncryption
 from tollkeeper.adapters.cryptography.keyring_file import add_primary, disable_key
 from tollkeeper.application.rotate_encryption import RotationReport
@@ -164,7 +165,9 @@ async def test_a_data_key_is_not_destroyed_while_values_need_it(
             )
         assert refused.value.code == "data_key_in_use"
         row = await world.row(stored[0])
-        await raw.write_credential(evolve(row, sealed=row.sealed[:-1] + b"!"))
+        await raw.write_credential(
+            evolve(row, sealed=row.sealed[:-1] + bytes([row.sealed[-1] ^ 1]))
+        )
         new = add_primary(keyring_in(tmp_path), at=datetime.now(UTC))
     async with open_credentials(tmp_path, raw, account=world.account) as later:
         report = await later.tk.rotate_encryption(new_data_keys=True)
@@ -264,3 +267,20 @@ async def test_an_outage_breaks_off_and_the_next_run_goes_on(raw: RawStore, tmp_
             await _check_readable(each, kept[each])
         with pytest.raises(NotFound):
             await world.own.load("nobody")
+
+
+async def test_who_cannot_open_a_data_key_makes_none_in_its_place(tmp_path: Path) -> None:
+    """Another environment on the same store shuts out nobody."""
+    raw = RawMemory()
+    async with open_credentials(tmp_path, raw) as world:
+        stored = await world.store("sk-one")
+        keys = await world.data_keys()
+        ring = f"keyring://{keyring_in(tmp_path)}"
+        other = evolve(settings_in(tmp_path, key_encryption=ring), environment="staging")
+        async with open_tollkeeper(other, **raw.lent) as elsewhere:
+            report = await elsewhere.rotate_encryption(new_data_keys=True)
+        assert report.unreadable == tuple(key.id for key in keys)
+        assert (report.replaced, report.values) == (0, 0)
+        assert await world.data_keys() == keys
+        assert await world.load(stored) == "sk-one"
+        await world.store("sk-two", label="two")

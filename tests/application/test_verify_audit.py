@@ -160,7 +160,7 @@ async def test_who_is_cancelled_leaves_a_change_with_its_entry_or_neither(
             for _ in range(turns):
                 await asyncio.sleep(0)
             if turns % 7:
-                await asyncio.sleep(0.001 * (turns % 7))
+                await asyncio.sleep(0.002 * turns)
             change.cancel()
             await asyncio.gather(change, return_exceptions=True)
     async with open_tollkeeper(settings_in(tmp_path, store=raw.url), **raw.lent) as tk:

@@ -132,9 +132,13 @@ def test_entries_from_before_chains_are_told_apart(cli: Cli) -> None:
     cli.here(*ISSUE)
     sql(cli, "UPDATE audit_entries SET mac = x'', mac_key = ''")
     cli.here(*ISSUE)
-    check = verified(cli)
+    fault = verified(cli)["fault"]
+    assert (fault["sequence"], fault["fault"]) == (1, "unchained")
+    assert cli.here("audit", "verify").code == 1
+    check = verified(cli, "--unchained")
     assert (check["ok"], check["entries"], check["unchained"]) == (True, 1, 1)
-    ran = cli.here("audit", "verify")
+    ran = cli.here("audit", "verify", "--unchained")
+    assert ran.code == 0
     assert "1 entries without a MAC" in ran.err
     assert "nothing proves those" in ran.err
     assert "1 entries, all as they were written" in ran.out  # not of those

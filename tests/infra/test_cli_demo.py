@@ -108,6 +108,7 @@ def test_each_line_that_init_comments_out_is_right_when_it_is_not(cli: Cli) -> N
     (cli.folder / "models.toml").write_text("")
     environ = {"TOLLKEEPER_KEY_PEPPER": PEPPER, "OLD_PEPPER": PEPPER[::-1]}
     environ |= {"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}
+    environ |= {"TOLLKEEPER_AUDIT_KEY": PEPPER[::-1]}
     settings = Settings.load(environment="production", file=path, environ=environ)
     assert set(settings.chat_models) == {"offline", "openai", "anthropic", "local", "mistral"}
     assert set(settings.api_keys) == {"openai", "anthropic"}
