@@ -3,6 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 
+# The tests start hundreds of processes: each would compile the whole tree anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test soak conformance check format bench clean
 
 demo: $(VENV)/.installed  ## the whole main job on the embedded default
