@@ -62,7 +62,8 @@ async def test_every_key_is_in_the_namespace_and_runs_out() -> None:
             async for name in client.scan_iter(match=f"*{namespace}*")
         }
         assert all(name.startswith(f"{namespace}:cache:") for name in left)
-        assert all(0 < milliseconds <= 120_000 for milliseconds in left.values()), left
+        # One lives so short that it may be gone (-2) by now; -1 would mean for ever.
+        assert all(ms == -2 or 0 < ms <= 120_000 for ms in left.values()), left
         assert left[f"{namespace}:cache:longer"] > 60_000
 
 

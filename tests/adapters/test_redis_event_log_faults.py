@@ -182,7 +182,7 @@ async def test_one_who_leaves_at_any_moment_is_gone_at_once(*, cluster: bool) ->
 @pytest.mark.anyio
 async def test_a_node_that_died_ends_its_own_logs_alone() -> None:
     with redis_cluster() as cluster:
-        url = with_options(cluster.url, ["timeout=0.5"])
+        url = with_options(cluster.url, ["timeout=1.5"])
         async with RedisEventLog.from_url(url) as event_log:
             events = EventLogs(event_log, outage=timedelta(seconds=0.5))
             logs = [f"log-{number}" for number in range(12)]

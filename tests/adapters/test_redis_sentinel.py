@@ -111,7 +111,7 @@ async def test_sentinels_that_are_down_or_know_no_such_master_are_named_as_an_ou
             (f"127.0.0.1:{sentinel.port}", "other", False),
             (down, "mymaster", False),
         ):
-            url = f"redis+sentinel://{hosts}/{master}?timeout=1"
+            url = f"redis+sentinel://{hosts}/{master}?timeout=4"
             async with RedisCache.from_url(url) as cache:
                 if is_there:
                     assert await cache.get("key") is None
@@ -119,7 +119,7 @@ async def test_sentinels_that_are_down_or_know_no_such_master_are_named_as_an_ou
                 began = time.monotonic()
                 with pytest.raises(Unavailable):
                     await cache.get("key")
-                assert time.monotonic() - began < 2
+                assert time.monotonic() - began < 6
 
 
 @pytest.mark.anyio

@@ -81,6 +81,9 @@ async def open_ledger() -> AsyncIterator[SupabaseLedger]:
 TestSupabaseLedgerMachine = ledger_machine(open_ledger, examples=4).TestCase
 
 
+AtLength = ledger_machine(open_ledger, examples=6).TestCase
+
+
 @pytest.mark.soak
-class TestSupabaseLedgerMachineAtLength(ledger_machine(open_ledger, examples=6).TestCase):  # type: ignore[misc]
+class TestSupabaseLedgerMachineAtLength(AtLength):  # type: ignore[misc, valid-type]  # made above
     pass

@@ -98,7 +98,7 @@ def test_what_is_wrongly_lent_or_set_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="cannot lend stroe; there are attempt_log"):
         make_container(IN_MEMORY, stroe=object())  # type: ignore[call-arg]
     with pytest.raises(ConfigurationError, match="cannot lend None as cipher, key_encryption; "):
-        make_container(IN_MEMORY, key_encryption=None, cipher=None)  # type: ignore[arg-type]
+        make_container(IN_MEMORY, key_encryption=None, cipher=None)  # type: ignore[arg-type]  # the fault
     with pytest.raises(ConfigurationError, match="settings are made by"):
         make_container({"store": "memory://"})  # type: ignore[arg-type]
 
