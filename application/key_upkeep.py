@@ -1,6 +1,7 @@
 """What goes on beside the calls while a facade is open: hearing of keys, and writing what waits."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Self
 
@@ -52,6 +53,7 @@ class KeyUpkeep:
 
     async def __aexit__(self, *exc_info: object) -> None:
         self._closing.set()
+        self.refusals.alarm.set()  # who waits for that hears of the closing too
         for task in (self._listening, self._refreshing):
             if task is not None:
                 task.cancel()
@@ -94,25 +96,22 @@ class KeyUpkeep:
     async def _write_uses(self) -> None:
         closing = False
         while not closing:
-            await _either(self._closing, timeout=_USES_EVERY)
+            await _set(self._closing, _USES_EVERY)
             closing = self._closing.is_set()  # then it writes once more, whatever it did before
             await self.uses.write()
 
     async def _write_refusals(self) -> None:
         closing = False
         while not closing:
-            await _either(self._closing, self.refusals.alarm, timeout=_REFUSALS_EVERY)
+            await _set(self.refusals.alarm, _REFUSALS_EVERY)
             closing = self._closing.is_set()
             await self.refusals.write()
             if not closing:
-                await _either(self._closing, timeout=_PAUSE)  # an alarm that goes on writes no more
+                await _set(self._closing, _PAUSE)  # an alarm that goes on writes no more
 
 
-async def _either(*events: asyncio.Event, timeout: float) -> None:
-    """Wait until one of *events* is set, at most *timeout* seconds."""
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in waits:
-            each.cancel()
+async def _set(event: asyncio.Event, timeout: float) -> None:
+    """Wait until *event* is set, at most *timeout* seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout):
+            await event.wait()
