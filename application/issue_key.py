@@ -97,4 +97,4 @@ class IssueKey:
             )
         issuer.require(WRITE)
         check_no_escalation(issuer, wanted)
-        return f"key:{issuer.key_id}" if issuer.key_id else f"account:{account}"
+        return issuer.actor

@@ -34,7 +34,7 @@ def checked_issuer(
     issuer.require(scope)
     if issuer.account != account:
         raise no_such_key()
-    return f"key:{issuer.key_id}" if issuer.key_id else f"account:{account}"
+    return issuer.actor
 
 
 def check_no_escalation(issuer: Principal | None, scopes: AbstractSet[str]) -> None:

@@ -62,8 +62,7 @@ class TenantCredentials:
         """
         if not isinstance(principal, Principal):
             raise InvalidRequest("principal must be a Principal, such as authenticate_key returns")
-        actor = f"key:{principal.key_id}" if principal.key_id else f"account:{principal.account}"
-        return AccountCredentials(self, principal.account, actor, principal)
+        return AccountCredentials(self, principal.account, principal.actor, principal)
 
     def of_account(self, account: str, *, actor: str = "host") -> "AccountCredentials":
         """Return the credentials of *account*, for the host itself.

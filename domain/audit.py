@@ -3,7 +3,7 @@
 import hmac
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import NoReturn
@@ -11,10 +11,8 @@ from typing import NoReturn
 from attrs import evolve, field, frozen
 
 from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.instants import to_micros
 from tollkeeper.domain.key_derivation import derive_key
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @frozen
@@ -79,8 +77,7 @@ class AuditKey:
 
 
 def _text(entry: AuditEntry, previous: bytes) -> bytes:
-    at = (entry.at - _EPOCH) // _MICROSECOND
-    told = [entry.id, at, entry.account, entry.actor, entry.action, entry.subject]
+    told = [entry.id, to_micros(entry.at), entry.account, entry.actor, entry.action, entry.subject]
     fields = ["audit/v1", previous.hex(), entry.sequence, *told, sorted(entry.details.items())]
     return json.dumps(fields, separators=(",", ":")).encode()
 

@@ -5,14 +5,14 @@ Not sealed is when the key was last used, which moves by itself.
 
 import hmac
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from attrs import evolve
 
 from tollkeeper.domain.api_keys import ApiKey, KeySeal, KeySecret
+from tollkeeper.domain.instants import to_micros_or_none
 from tollkeeper.domain.key_tokens import Pepper
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _written = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -23,7 +23,7 @@ def sealed_text(key: ApiKey) -> bytes:
         "apikey-seal/v1",
         *(key.id, key.account, key.name, key.description, key.prefix, key.version),
         sorted(key.scopes),
-        *map(_micros, (key.created_at, key.expires_at, key.revoked_at, key.disabled_at)),
+        *map(to_micros_or_none, (key.created_at, key.expires_at, key.revoked_at, key.disabled_at)),
         [
             [each.limit.requests, each.limit.period // _MICROSECOND, each.on_outage]
             for each in key.limits
@@ -41,13 +41,9 @@ def _secret_fields(secret: KeySecret) -> list[object]:
         secret.kid,
         secret.verifier.hex(),
         secret.pepper_id,
-        _micros(secret.not_before),
-        _micros(secret.not_after),
+        to_micros_or_none(secret.not_before),
+        to_micros_or_none(secret.not_after),
     ]
-
-
-def _micros(at: datetime | None) -> int | None:
-    return None if at is None else (at - _EPOCH) // _MICROSECOND
 
 
 def sealed(key: ApiKey, pepper: Pepper) -> ApiKey:

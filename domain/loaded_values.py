@@ -2,14 +2,15 @@
 
 import math
 import struct
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 from attrs import frozen
 
+from tollkeeper.domain.instants import from_micros, to_micros
+
 _FORM = struct.Struct(">BBqq")
 _VERSION = 1
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _EARLIEST = 10
 
@@ -40,7 +41,7 @@ class LoadedValue:
         head = _FORM.pack(
             _VERSION,
             self.value is not None,
-            (self.fresh_until - _EPOCH) // _MICROSECOND,
+            to_micros(self.fresh_until),
             self.took // _MICROSECOND,
         )
         return head + struct.pack(">q", self.lives // _MICROSECOND) + (self.value or b"")
@@ -56,7 +57,7 @@ class LoadedValue:
         try:
             return cls(
                 kept[size:] if there else None,
-                _EPOCH + until * _MICROSECOND,
+                from_micros(until),
                 took * _MICROSECOND,
                 lives * _MICROSECOND,
             )

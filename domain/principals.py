@@ -30,6 +30,11 @@ class Principal:
     limits: tuple[KeyLimit, ...] = field(default=(), converter=checked_limits)
     quota: Quota | None = field(default=None, validator=_check_quota)
 
+    @property
+    def actor(self) -> str:
+        """Who the audit log says it was: the API key, or the account where there is none."""
+        return f"key:{self.key_id}" if self.key_id else f"account:{self.account}"
+
     def require(self, scope: str) -> None:
         """Check that the principal has *scope*.
 

@@ -1,36 +1,15 @@
 """How domain values are written to columns and read back."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from tollkeeper.domain.errors import InvalidRequest
+from tollkeeper.domain.instants import from_micros as from_micros
+from tollkeeper.domain.instants import to_micros as to_micros
+from tollkeeper.domain.instants import to_micros_or_none as to_micros_or_none
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LARGEST = 2**63 - 1
 FROM_THE_START = -(2**63)
 """Before all times."""
-
-
-def to_micros(at: datetime) -> int:
-    """Write *at* (aware) as microseconds since 1970.
-
-    Raises:
-        InvalidRequest: *at* has no time zone.
-    """
-    try:
-        return (at - _EPOCH) // _MICROSECOND
-    except TypeError:
-        raise InvalidRequest("a time must be a datetime with a time zone") from None
-
-
-def to_micros_or_none(at: datetime | None) -> int | None:
-    """Write *at* as microseconds since 1970, or None."""
-    return None if at is None else to_micros(at)
-
-
-def from_micros(micros: int) -> datetime:
-    """Read microseconds since 1970 as an aware time in UTC."""
-    return _EPOCH + timedelta(microseconds=micros)
 
 
 def from_micros_or_none(micros: int | None) -> datetime | None:
