@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 from tollkeeper.domain.errors import ConfigurationError, TollkeeperError, Unavailable
 from tollkeeper.domain.key_tokens import Pepper
 from tollkeeper.domain.secret import Secret
-from tollkeeper.domain.secret_strength import REMEDY, is_weak
+from tollkeeper.domain.secret_strength import REMEDY, is_default, is_weak
 from tollkeeper.domain.secret_versions import SecretVersions
 from tollkeeper.ports.clock import Clock
 from tollkeeper.ports.versioned_secrets import VersionedSecretSource
@@ -168,7 +168,7 @@ class KeyPeppers:
         return self._table
 
     def _table_of(self, versions: SecretVersions) -> _Table:
-        if is_weak(versions.current):
+        if is_weak(versions.current) or is_default(versions.current):
             raise ConfigurationError(
                 f"key_pepper: the secret {self.name!a} is weak; write {REMEDY}",
                 code="weak_pepper",

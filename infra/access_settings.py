@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tollkeeper.domain.claims_rules import ClaimsRule
 from tollkeeper.domain.errors import InvalidRequest
-from tollkeeper.domain.secret_strength import REMEDY, is_weak
+from tollkeeper.domain.secret_strength import REMEDY, is_default, is_weak
 from tollkeeper.infra.registry import fault_of, scheme_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,13 @@ def access_faults(settings: "Settings", wrong: Mapping[str, str]) -> Iterator[st
         secret = getattr(settings, name)
         if name not in wrong and secret is not None and is_weak(secret):
             yield f"{name} is weak: use {REMEDY}"
+    if "environment" not in wrong and settings.environment not in WITHOUT_PEPPER:
+        for name in ("key_pepper", "audit_key", "token_secret"):
+            secret = getattr(settings, name)
+            if name in wrong or secret is None or is_weak(secret):
+                continue
+            if is_default(secret):
+                yield f"{name} reads like a default that others know too: use {REMEDY}"
     if "retired_audit_keys" not in wrong and any(map(is_weak, settings.retired_audit_keys)):
         yield "one of retired_audit_keys is weak, so it was never an audit_key"
     ttl = settings.key_cache_ttl

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tollkeeper.domain.errors import ConfigurationError
+from tollkeeper.domain.secret import Secret
 from tollkeeper.infra.settings import Settings
 
 CANARY = "canary-7f3a91"
@@ -105,3 +106,17 @@ def test_what_is_of_no_type_of_the_settings_is_named() -> None:
         Settings(**wrong)
     assert {fault.partition(" must be ")[0] for fault in refused.value.faults} == set(wrong)
     assert STRONG not in str(refused.value)
+
+
+DEFAULT = Secret("super-secret-jwt-token-with-at-least-32-characters-long")
+
+
+@pytest.mark.parametrize("name", ["key_pepper", "audit_key", "token_secret"])
+def test_a_secret_that_stands_in_a_manual_stops_the_start(name: str) -> None:
+    secrets: dict[str, Any] = {"key_pepper": Secret(STRONG), name: DEFAULT}
+    with pytest.raises(ConfigurationError) as refused:
+        Settings(environment="production", store="memory://", **secrets)
+    (fault,) = refused.value.faults
+    assert fault.startswith(f"{name} reads like a default that others know too")
+    assert DEFAULT.reveal() not in fault
+    assert Settings(environment="local", store="memory://", **secrets)  # a developer's own machine

@@ -1,10 +1,13 @@
 """Versions of a secret, and what makes a secret weak."""
 
+from base64 import urlsafe_b64encode
+from random import Random
+
 import pytest
 
 from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.secret import Secret
-from tollkeeper.domain.secret_strength import is_weak
+from tollkeeper.domain.secret_strength import is_default, is_weak
 from tollkeeper.domain.secret_versions import SecretVersions
 
 
@@ -46,3 +49,26 @@ def test_versions_show_no_secret() -> None:
 )
 def test_a_secret_is_weak_if_it_is_short_or_repeats_itself(text: str, weak: bool) -> None:
     assert is_weak(Secret(text)) is weak
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "super-secret-jwt-token-with-at-least-32-characters-long",  # Supabase's own, for local use
+        "your-256-bit-secret-goes-into-this-line",
+        "CHANGE_ME to something of 32 characters",
+        "this is only an Example of a long secret",
+        "insert-the-output-of-openssl-rand-here",
+    ],
+)
+def test_a_secret_from_a_manual_is_told(text: str) -> None:
+    assert not is_weak(Secret(text))
+    assert is_default(Secret(text))
+
+
+def test_no_random_secret_reads_like_a_default() -> None:
+    chance = Random(5)
+    for _ in range(20_000):
+        made = chance.randbytes(48)
+        assert not is_default(Secret(made.hex()))
+        assert not is_default(Secret(urlsafe_b64encode(made).decode()))
