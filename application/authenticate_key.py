@@ -109,12 +109,13 @@ class AuthenticateKey:
 
     async def _look_up(self, token: Secret, kid: str, address: str | None) -> tuple[Known, bool]:
         """Ask the store, if this caller may; say whether *token* is that of what it found."""
-        if self.reads.known.is_absent(kid, now=self.clock.monotonic()):
-            self.mint.proves(token.reveal(), None)  # the same time as for one that is there
-            raise self._wrong(kid, address, "unknown")
+        shown = self.reads.is_shown(kid, token)
+        if shown is False or self.reads.known.is_absent(kid, now=self.clock.monotonic()):
+            self.mint.proves(token.reveal(), None)  # the same time as for one that is looked up
+            raise self._wrong(kid, address, "unknown" if shown is None else "wrong_secret")
         # Who comes while the same kid is read is no attempt of its own; else the many callers of
         # one good key would be taken for somebody who guesses.
-        first = not self.reads.is_proved(kid) and not self.reads.under_way(kid)
+        first = shown is None and not self.reads.under_way(kid)
         if first:
             self.attempts.take(address, kid)
         try:
@@ -133,7 +134,7 @@ class AuthenticateKey:
             return found, False  # refused, and counted as an attempt, where all are
         if first:
             self.attempts.give_back(address, kid)
-        self.reads.note_proof(kid)
+        self.reads.note_shown(kid, token)
         await self.renewal.renew(found, token)
         return found, True
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter, OrderedDict
+from hmac import compare_digest, digest
 
 from attrs import define, field
 
@@ -9,10 +10,11 @@ from tollkeeper.application.key_minting import KeyMint
 from tollkeeper.application.known_keys import Known, KnownKeys, known_of
 from tollkeeper.domain.api_keys import ApiKey
 from tollkeeper.domain.errors import Unavailable
+from tollkeeper.domain.secret import Secret
 from tollkeeper.ports.clock import Clock
 from tollkeeper.ports.key_store import KeyStore
 
-_MOST_PROVED = 10_000
+_MOST_SHOWN = 10_000
 
 
 @define(eq=False)
@@ -29,21 +31,32 @@ class KeyReads:
         factory=dict, init=False, repr=False
     )
     _alone: Counter[str] = field(factory=Counter, init=False, repr=False)
-    _proved: "OrderedDict[str, None]" = field(factory=OrderedDict, init=False, repr=False)
+    _shown: "OrderedDict[str, bytes]" = field(factory=OrderedDict, init=False, repr=False)
+    """By kid: a MAC of its token, under a key that this process alone has."""
+    _mac_key: bytes = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self.known.on_drop = self._forget_flights
+        self._mac_key = self.mint.identifiers.random_bytes(32)
 
-    def is_proved(self, kid: str) -> bool:
-        """Whether somebody showed the token of *kid* lately: then it is no guess."""
-        return kid in self._proved
+    def is_shown(self, kid: str, token: Secret) -> bool | None:
+        """Whether *token* is that of *kid*, as far as this process knows; None if it does not.
 
-    def note_proof(self, kid: str) -> None:
-        """Note that somebody showed the token of *kid*."""
-        self._proved[kid] = None
-        self._proved.move_to_end(kid)
-        if len(self._proved) > _MOST_PROVED:
-            self._proved.popitem(last=False)
+        A kid has one token for ever. Known is it once somebody showed the right one: then any
+        other is wrong, whatever the store says.
+        """
+        shown = self._shown.get(kid)
+        return None if shown is None else compare_digest(shown, self._mac(token))
+
+    def note_shown(self, kid: str, token: Secret) -> None:
+        """Note that somebody showed the right *token* of *kid*."""
+        self._shown[kid] = self._mac(token)
+        self._shown.move_to_end(kid)
+        if len(self._shown) > _MOST_SHOWN:
+            self._shown.popitem(last=False)
+
+    def _mac(self, token: Secret) -> bytes:
+        return digest(self._mac_key, token.reveal().encode(), "sha256")
 
     def under_way(self, kid: str) -> bool:
         """Whether *kid* is being read."""

@@ -99,3 +99,26 @@ async def test_a_network_that_tries_many_keys_is_stopped_and_no_other(tmp_path: 
         assert answers == [Unauthenticated] * 30 + [RateLimited] * 10
         assert auth.reads.reads == 30
         await auth(key.token, client_address="198.51.100.7")
+
+
+async def test_where_nothing_is_kept_a_wrong_secret_is_settled_without_the_store(
+    tmp_path: Path,
+) -> None:
+    """A kid has one token: once it was shown, no other has to be looked up."""
+    options = {**KNOWN, "key_cache_ttl": timedelta(0)}
+    async with open_world(tmp_path, options=options) as world:
+        key, auth = await issued(world.tk), world.tk.authenticate_key
+        await auth(key.token, client_address=ADDRESS)
+        wrong = encode_token("tk_test", key.key.secrets[0].kid, b"\1" * 32)
+        answers = []
+        for _ in range(80):
+            with pytest.raises((Unauthenticated, RateLimited)) as refused:
+                await auth(wrong, client_address=ADDRESS)
+            answers.append(refused.type)
+        assert answers == [Unauthenticated] * 60 + [RateLimited] * 20
+        assert auth.reads.reads == 1
+        await auth(key.token, client_address=ADDRESS)  # whoever has the key still comes in
+        assert auth.reads.reads == 2
+        await world.tk.revoke_key(account="acme", key_id=key.key.id)
+        with pytest.raises(Unauthenticated):
+            await auth(key.token, client_address=ADDRESS)
