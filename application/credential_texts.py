@@ -54,6 +54,6 @@ def bound_elsewhere() -> CorruptResponse:
         "a stored credential is not for the provider and place that its row names; look at what "
         "wrote to it, and store it again",
         port="credential_store",
-        adapter="tenant_credentials",
+        adapter="account_credentials",
         code="decryption_failed",
     )

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from attrs import evolve, frozen
 
+from tollkeeper.application.account_cipher import AccountCipher
 from tollkeeper.application.audit_trail import MOVED, AuditTrail
 from tollkeeper.application.credential_texts import place_of
 from tollkeeper.application.data_key_news import DataKeyNews
 from tollkeeper.application.data_keys import DataKeys
-from tollkeeper.application.tenant_cipher import TenantCipher
 from tollkeeper.domain.checks import checked_text
 from tollkeeper.domain.credentials import StoredCredential
 from tollkeeper.domain.encryption import DataKey, DataKeyState
@@ -125,7 +125,7 @@ class RotateEncryption:
     ) -> RotationReport:
         """Encrypt every value under *key* with the account's primary, and destroy the key."""
         keys.forget(key.account)  # which may know this very key as the primary, from long ago
-        cipher, after = TenantCipher(keys), None
+        cipher, after = AccountCipher(keys), None
         while page := await self.credential_store.encrypted_with(key.id, after=after, limit=_PAGE):
             for value in page:
                 report = await self._encrypt_anew(value, cipher, report)
@@ -166,7 +166,7 @@ class RotateEncryption:
         raise AssertionError("the last try returns or raises")
 
     async def _encrypt_anew(
-        self, value: StoredCredential, cipher: TenantCipher, report: RotationReport
+        self, value: StoredCredential, cipher: AccountCipher, report: RotationReport
     ) -> RotationReport:
         place = place_of(value.account, value.id)
         try:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import timedelta
 
+from tollkeeper.application.account_cipher import AccountCipher
 from tollkeeper.application.attempt_limits import AttemptLimits
 from tollkeeper.application.audit_trail import AuditTrail
 from tollkeeper.application.data_keys import DataKeys
 from tollkeeper.application.key_minting import FixedPeppers
 from tollkeeper.application.key_peppers import KeyPeppers
-from tollkeeper.application.tenant_cipher import TenantCipher
 from tollkeeper.domain.audit import AuditKey
 from tollkeeper.domain.errors import ConfigurationError
 from tollkeeper.domain.key_derivation import derive_key
@@ -114,5 +114,5 @@ def _readable() -> Iterator[Cipher]:
             yield make_adapter("cipher", f"{scheme}://")
 
 
-def tenant_cipher(data_keys: DataKeys | None) -> TenantCipher | None:
-    return None if data_keys is None else TenantCipher(data_keys)
+def account_cipher(data_keys: DataKeys | None) -> AccountCipher | None:
+    return None if data_keys is None else AccountCipher(data_keys)

@@ -2,6 +2,7 @@
 
 from dependency_injector import providers
 
+from tollkeeper.application.account_credentials import CredentialsOf
 from tollkeeper.application.audit_trail import AuditTrail
 from tollkeeper.application.authenticate_key import AuthenticateKey
 from tollkeeper.application.authenticate_user import AuthenticateUser
@@ -31,7 +32,6 @@ from tollkeeper.application.rotate_encryption import RotateEncryption
 from tollkeeper.application.rotate_key import RotateKey
 from tollkeeper.application.seal_keys import SealKeys
 from tollkeeper.application.switch_key import DisableKey, EnableKey
-from tollkeeper.application.tenant_credentials import TenantCredentials
 from tollkeeper.application.update_key import UpdateKey
 from tollkeeper.application.verify_audit import VerifyAudit
 from tollkeeper.infra import access
@@ -135,12 +135,12 @@ class Access(Ports):
         Ports.identifiers,
     )
     data_key_news = providers.ThreadSafeSingleton(DataKeyNews, data_keys, Ports.broadcast)
-    tenant_cipher = providers.Factory(access.tenant_cipher, data_keys)
+    account_cipher = providers.Factory(access.account_cipher, data_keys)
     bind_credential = providers.Factory(BindCredential, Ports.chat_models, Ports.embedders)
     credentials = providers.Factory(
-        TenantCredentials,
+        CredentialsOf,
         Ports.credential_store,
-        tenant_cipher,
+        account_cipher,
         bind_credential,
         trail,
         Ports.clock,

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from attrs import field, frozen
 
+from tollkeeper.application.account_credentials import CredentialsOf
 from tollkeeper.application.authenticate_key import AuthenticateKey
 from tollkeeper.application.authenticate_user import AuthenticateUser
 from tollkeeper.application.bind_credential import BindCredential
@@ -38,7 +39,6 @@ from tollkeeper.application.run_tools import RunTools
 from tollkeeper.application.seal_keys import SealKeys
 from tollkeeper.application.stream_completion import StreamCompletion
 from tollkeeper.application.switch_key import DisableKey, EnableKey
-from tollkeeper.application.tenant_credentials import TenantCredentials
 from tollkeeper.application.transcribe import Transcribe
 from tollkeeper.application.update_key import UpdateKey
 from tollkeeper.application.verify_audit import VerifyAudit
@@ -92,7 +92,7 @@ class Tollkeeper:
     embed: Embed
     run_tools: RunTools
     bind_credential: BindCredential
-    credentials: TenantCredentials
+    credentials: CredentialsOf
     forget_account: ForgetAccount
     rotate_encryption: RotateEncryption
     stream_completion: StreamCompletion

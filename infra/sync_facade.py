@@ -19,8 +19,8 @@ from tollkeeper.infra.facade import Tollkeeper
 from tollkeeper.infra.settings import Settings
 from tollkeeper.infra.sync_keys import (
     SyncAuthenticateKey,
+    SyncCredentialsOf,
     SyncKeysOf,
-    SyncTenantCredentials,
     SyncVerifyAudit,
 )
 from tollkeeper.infra.sync_services import (
@@ -99,7 +99,7 @@ class SyncTollkeeper:
         self.delete_key = Blocking(loop, tk.delete_key.__call__)
         self.rotate_key = Blocking(loop, tk.rotate_key.__call__)
         self.report_leaked_keys = Blocking(loop, tk.report_leaked_keys.__call__)
-        self.credentials = SyncTenantCredentials(loop, tk.credentials)
+        self.credentials = SyncCredentialsOf(loop, tk.credentials)
         self.forget_account = Blocking(loop, tk.forget_account.__call__)
         self.rotate_encryption = Blocking(loop, tk.rotate_encryption.__call__)
         self._authenticate_user = Blocking(loop, tk.authenticate_user.__call__)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
+from tollkeeper.application.account_credentials import AccountCredentials, CredentialsOf
 from tollkeeper.application.authenticate_key import AuthenticateKey
 from tollkeeper.application.own_keys import KeysOf, OwnKeys
-from tollkeeper.application.tenant_credentials import AccountCredentials, TenantCredentials
 from tollkeeper.application.verify_audit import AuditCheck, VerifyAudit
 from tollkeeper.domain.audit import AuditHead
 from tollkeeper.domain.principals import Principal
@@ -100,10 +100,10 @@ class SyncAccountCredentials:
         self.remove = Blocking(loop, credentials.remove)
 
 
-class SyncTenantCredentials:
-    """:class:`TenantCredentials`, blocking."""
+class SyncCredentialsOf:
+    """:class:`CredentialsOf`, blocking."""
 
-    def __init__(self, loop: Loop, credentials: TenantCredentials) -> None:
+    def __init__(self, loop: Loop, credentials: CredentialsOf) -> None:
         self._loop = loop
         self._credentials = credentials
 

@@ -97,8 +97,9 @@ def _sentinel(url: RedisUrl, settings: dict[str, Any], most: int) -> tuple[Clien
         tls = {"ssl": True, **_tls(url)}
         settings |= tls
         asking |= tls
-    # redis-py types this constructor not at all.
-    sentinel: Any = Sentinel(list(url.nodes), sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
+    sentinel: Any = Sentinel(  # type: ignore[no-untyped-call]  # redis-py types it not at all
+        list(url.nodes), sentinel_kwargs=asking
+    )
     client = sentinel.master_for(url.master, max_connections=most, **settings)
 
     async def close() -> None:

@@ -14,7 +14,7 @@ from tests.application.world import EVERYTHING, settings_in
 from tollkeeper import Money, Principal, Secret, Tollkeeper, open_tollkeeper
 from tollkeeper.adapters.cryptography.keyring_file import new_keyring
 from tollkeeper.adapters.memory.chat_model import MemoryChatModel
-from tollkeeper.application.tenant_credentials import AccountCredentials
+from tollkeeper.application.account_credentials import AccountCredentials
 from tollkeeper.contracts.samples import new_id
 from tollkeeper.domain.credentials import Credential, StoredCredential
 from tollkeeper.domain.encryption import DataKey

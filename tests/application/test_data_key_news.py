@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.application.account_ciphers import PLACE, World, key_of
 from tests.application.credential_worlds import keyring_in
-from tests.application.tenant_ciphers import PLACE, World, key_of
 from tests.application.upkeep_worlds import FailingBroadcast
 from tests.application.virtual_time import in_virtual_time
 from tests.application.world import settings_in
@@ -18,8 +18,8 @@ from tollkeeper import Tollkeeper, open_tollkeeper
 from tollkeeper.adapters.memory.broadcast import MemoryBroadcast
 from tollkeeper.adapters.memory.clock import MemoryClock
 from tollkeeper.adapters.memory.store import MemoryStore
+from tollkeeper.application.account_cipher import AccountCipher
 from tollkeeper.application.data_key_news import DataKeyNews
-from tollkeeper.application.tenant_cipher import TenantCipher
 from tollkeeper.domain.broadcasts import checked_message, checked_topic
 from tollkeeper.domain.data_key_news import TOPIC, account_message, read_account
 from tollkeeper.domain.errors import Conflict, Unavailable
@@ -43,11 +43,11 @@ async def two_facades(
         yield one, two
 
 
-def cipher_of(tk: Tollkeeper) -> TenantCipher:
+def cipher_of(tk: Tollkeeper) -> AccountCipher:
     return tk.credentials.required_cipher()
 
 
-async def is_closed(cipher: TenantCipher, sealed: bytes) -> bool:
+async def is_closed(cipher: AccountCipher, sealed: bytes) -> bool:
     """Whether *sealed*, whose data key was destroyed, opens no more."""
     try:
         assert await cipher.decrypt(sealed, place=PLACE) == TEXT

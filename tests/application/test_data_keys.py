@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.application.tenant_ciphers import PLACE, World, key_of
+from tests.application.account_ciphers import PLACE, World, key_of
 from tollkeeper.application.data_keys import MOST_USES
 from tollkeeper.domain.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from tollkeeper.domain.sealed_values import Place, SealedValue

@@ -18,8 +18,8 @@ from tollkeeper import Principal, Tollkeeper, open_tollkeeper, user
 from tollkeeper.adapters.memory.clock import MemoryClock
 from tollkeeper.adapters.memory.rate_limiter import MemoryRateLimiter
 from tollkeeper.adapters.memory.store import MemoryStore
+from tollkeeper.application.account_credentials import AccountCredentials
 from tollkeeper.application.own_keys import OwnKeys
-from tollkeeper.application.tenant_credentials import AccountCredentials
 from tollkeeper.domain.api_keys import ApiKey, IssuedKey
 from tollkeeper.domain.errors import (
     NotFound,

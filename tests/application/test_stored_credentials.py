@@ -12,7 +12,7 @@ from tests.application.raw_stores import KINDS, RawStore, raw_store
 from tests.canary import assert_no_trace
 from tollkeeper import Principal, Secret
 from tollkeeper.adapters.memory.clock import MemoryClock
-from tollkeeper.application.tenant_credentials import AccountCredentials
+from tollkeeper.application.account_credentials import AccountCredentials
 from tollkeeper.contracts.samples import new_id
 from tollkeeper.domain.errors import (
     ConfigurationError,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from tests.application.tenant_ciphers import GCM, PLACE, SIV, World, key_of
-from tollkeeper.application.tenant_cipher import TenantCipher
+from tests.application.account_ciphers import GCM, PLACE, SIV, World, key_of
+from tollkeeper.application.account_cipher import AccountCipher
 from tollkeeper.domain.encryption import LARGEST_PLAINTEXT
 from tollkeeper.domain.errors import (
     Conflict,
@@ -36,11 +36,11 @@ def world() -> World:
 
 
 @pytest.fixture
-def cipher(world: World) -> TenantCipher:
+def cipher(world: World) -> AccountCipher:
     return world.cipher()
 
 
-async def fails(cipher: TenantCipher, sealed: bytes, place: Place = PLACE) -> TollkeeperError:
+async def fails(cipher: AccountCipher, sealed: bytes, place: Place = PLACE) -> TollkeeperError:
     """Check that *sealed* does not open at *place*, and return why."""
     with pytest.raises((CorruptResponse, NotFound)) as failed:
         await cipher.decrypt(sealed, place=place)
@@ -53,20 +53,20 @@ async def fails(cipher: TenantCipher, sealed: bytes, place: Place = PLACE) -> To
 
 
 @pytest.mark.parametrize("text", [b"", b"x", TEXT, bytes(range(256)), bytes(LARGEST_PLAINTEXT)])
-async def test_a_text_comes_back_as_it_was(cipher: TenantCipher, text: bytes) -> None:
+async def test_a_text_comes_back_as_it_was(cipher: AccountCipher, text: bytes) -> None:
     sealed = await cipher.encrypt(text, place=PLACE)
     assert await cipher.decrypt(sealed, place=PLACE) == text
     assert text[:8] not in sealed or len(text) < 8
 
 
-async def test_a_secret_comes_back_as_it_was(cipher: TenantCipher) -> None:
+async def test_a_secret_comes_back_as_it_was(cipher: AccountCipher) -> None:
     sealed = await cipher.encrypt(Secret("sk-Ünïcode ✓"), place=PLACE)
     assert await cipher.decrypt_text(sealed, place=PLACE) == Secret("sk-Ünïcode ✓")
     with pytest.raises(CorruptResponse, match="no text in UTF-8"):
         await cipher.decrypt_text(await cipher.encrypt(b"\xff", place=PLACE), place=PLACE)
 
 
-async def test_a_value_opens_in_its_place_alone(cipher: TenantCipher) -> None:
+async def test_a_value_opens_in_its_place_alone(cipher: AccountCipher) -> None:
     """All ordered pairs of (tenant, table, row, column, data key) (T19)."""
     places = [
         Place(*parts)
@@ -101,7 +101,7 @@ async def test_every_bit_that_is_flipped_is_noticed(world: World) -> None:
         await fails(cipher, bytes(flipped))
 
 
-async def test_every_cut_and_every_addition_is_noticed(cipher: TenantCipher) -> None:
+async def test_every_cut_and_every_addition_is_noticed(cipher: AccountCipher) -> None:
     """At the end and at the beginning (T20)."""
     sealed = await cipher.encrypt(TEXT, place=PLACE)
     for cut in range(len(sealed)):
@@ -128,7 +128,7 @@ async def test_another_header_is_refused(world: World) -> None:
     assert [(await fails(cipher, each)).code for each in wrong] == list(wrong.values())
 
 
-async def test_any_noise_is_a_typed_error(cipher: TenantCipher) -> None:
+async def test_any_noise_is_a_typed_error(cipher: AccountCipher) -> None:
     """Bytes that were never a sealed value (T20)."""
     sealed = await cipher.encrypt(TEXT, place=PLACE)
     start = sealed[: 3 + sealed[2]]
@@ -137,7 +137,7 @@ async def test_any_noise_is_a_typed_error(cipher: TenantCipher) -> None:
         await fails(cipher, start + os.urandom(size))
 
 
-async def test_one_text_never_gives_the_same_bytes(cipher: TenantCipher) -> None:
+async def test_one_text_never_gives_the_same_bytes(cipher: AccountCipher) -> None:
     sealed = {await cipher.encrypt(TEXT, place=PLACE) for _ in range(500)}
     assert len(sealed) == 500
 
@@ -190,7 +190,7 @@ async def test_a_key_of_another_account_is_refused(world: World) -> None:
     assert (await fails(world.cipher(), sealed)).code == "decryption_failed"
 
 
-async def test_a_destroyed_key_reads_nothing_for_ever(world: World, cipher: TenantCipher) -> None:
+async def test_a_destroyed_key_reads_nothing_for_ever(world: World, cipher: AccountCipher) -> None:
     sealed = await cipher.encrypt(TEXT, place=PLACE)
     (key,) = await world.data_keys()
     world.put(key.destroy())
@@ -231,7 +231,7 @@ async def test_two_processes_read_each_other(world: World) -> None:
 
 
 @pytest.mark.parametrize("odd", [None, "text", 7, bytearray(3), Secret("\ud83d"), b"x" * (1 << 21)])
-async def test_what_is_no_text_is_refused(world: World, cipher: TenantCipher, odd: Any) -> None:
+async def test_what_is_no_text_is_refused(world: World, cipher: AccountCipher, odd: Any) -> None:
     with pytest.raises(InvalidRequest) as refused:
         await cipher.encrypt(odd, place=PLACE)
     assert refused.value.code == "invalid_plaintext"
@@ -239,7 +239,7 @@ async def test_what_is_no_text_is_refused(world: World, cipher: TenantCipher, od
 
 
 @pytest.mark.parametrize("odd", [None, "acme", ("acme", "t", "r", "c")])
-async def test_what_is_no_place_is_refused(cipher: TenantCipher, odd: Any) -> None:
+async def test_what_is_no_place_is_refused(cipher: AccountCipher, odd: Any) -> None:
     sealed = await cipher.encrypt(TEXT, place=PLACE)
     for use in (cipher.encrypt(TEXT, place=odd), cipher.decrypt(sealed, place=odd)):
         with pytest.raises(InvalidRequest) as refused:
@@ -249,7 +249,7 @@ async def test_what_is_no_place_is_refused(cipher: TenantCipher, odd: Any) -> No
         await cipher.decrypt("text", place=PLACE)  # type: ignore[arg-type] # the fault
 
 
-async def test_no_error_shows_a_text_or_a_key(world: World, cipher: TenantCipher) -> None:
+async def test_no_error_shows_a_text_or_a_key(world: World, cipher: AccountCipher) -> None:
     """A canary through each way to fail, with the locals of each frame (T23)."""
     canary = b"hidden-hidden-hidden"
     sealed = await cipher.encrypt(canary, place=PLACE)
@@ -258,7 +258,7 @@ async def test_no_error_shows_a_text_or_a_key(world: World, cipher: TenantCipher
     plain = await world.keeper.unwrap(key.wrapped, context=context)
     told = []
 
-    async def fail(cipher: TenantCipher, text: Any, sealed: bytes, place: Any = PLACE) -> None:
+    async def fail(cipher: AccountCipher, text: Any, sealed: bytes, place: Any = PLACE) -> None:
         use = cipher.encrypt(text, place=place) if text else cipher.decrypt(sealed, place=place)
         with pytest.raises((DomainError, PortError)) as failed:
             await use

@@ -10,7 +10,7 @@ from tollkeeper.domain.secret import MASK, Secret
 
 
 @frozen
-class TenantCipher:
+class AccountCipher:
     """Encrypts under the data keys of the account that a value belongs to.
 
     A value opens at its :class:`Place` only, and under the data key that it names: no key is
@@ -78,7 +78,7 @@ class TenantCipher:
             raise CorruptResponse(
                 "a stored value is no text in UTF-8; read it as bytes",
                 port="cipher",
-                adapter="tenant_cipher",
+                adapter="account_cipher",
                 code="decryption_failed",
             )
         return text

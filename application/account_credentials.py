@@ -2,6 +2,7 @@
 
 from attrs import evolve, field, frozen
 
+from tollkeeper.application.account_cipher import AccountCipher
 from tollkeeper.application.audit_trail import MOVED, AuditTrail
 from tollkeeper.application.bind_credential import BindCredential, KeyedPort
 from tollkeeper.application.credential_texts import (
@@ -12,7 +13,6 @@ from tollkeeper.application.credential_texts import (
     secret_in,
     text_of,
 )
-from tollkeeper.application.tenant_cipher import TenantCipher
 from tollkeeper.domain.checks import checked_account, checked_limit, checked_text
 from tollkeeper.domain.credentials import Credential, StoredCredential
 from tollkeeper.domain.errors import (
@@ -36,7 +36,7 @@ _TRIES = 10
 
 
 @frozen
-class TenantCredentials:
+class CredentialsOf:
     """Gives accounts the credentials that they keep here for providers: bring your own key.
 
     ::
@@ -48,7 +48,7 @@ class TenantCredentials:
     """
 
     credential_store: CredentialStore
-    cipher: TenantCipher | None
+    cipher: AccountCipher | None
     bind: BindCredential
     trail: AuditTrail
     clock: Clock
@@ -73,7 +73,7 @@ class TenantCredentials:
         checked_text(actor, field="actor")
         return AccountCredentials(self, checked_account(account), actor, None)
 
-    def required_cipher(self) -> TenantCipher:
+    def required_cipher(self) -> AccountCipher:
         """Return what encrypts.
 
         Raises:
@@ -101,7 +101,7 @@ class AccountCredentials:
         PortError: the store or the keeper of the keys is away.
     """
 
-    _all: TenantCredentials = field(repr=False)
+    _all: CredentialsOf = field(repr=False)
     account: str
     _actor: str = field(repr=False)
     _principal: Principal | None = field(repr=False)
@@ -274,7 +274,7 @@ class AccountCredentials:
         )
 
     async def _read(
-        self, credential_id: str, cipher: TenantCipher
+        self, credential_id: str, cipher: AccountCipher
     ) -> tuple[StoredCredential, Secret]:
         """Return a credential and its text; read it anew if it was encrypted anew meanwhile."""
         kept = await self._get(credential_id)

@@ -14,9 +14,9 @@ from tollkeeper.adapters.memory.audit_log import MemoryAuditLog
 from tollkeeper.adapters.memory.clock import MemoryClock
 from tollkeeper.adapters.memory.data_key_store import MemoryDataKeyStore
 from tollkeeper.adapters.memory.identifiers import MemoryIdentifiers
+from tollkeeper.application.account_cipher import AccountCipher
 from tollkeeper.application.audit_trail import AuditTrail
 from tollkeeper.application.data_keys import DataKeys
-from tollkeeper.application.tenant_cipher import TenantCipher
 from tollkeeper.domain.audit import AuditKey
 from tollkeeper.domain.encryption import DataKey, WrappedKey
 from tollkeeper.domain.errors import Unavailable
@@ -70,10 +70,10 @@ class World:
     clock: MemoryClock = Factory(MemoryClock)
     identifiers: MemoryIdentifiers = Factory(MemoryIdentifiers)
 
-    def cipher(self, **options: Any) -> TenantCipher:
+    def cipher(self, **options: Any) -> AccountCipher:
         """Start a process: nothing is open in it."""
         given = {"cipher": GCM, "environment": "test", **options}
-        return TenantCipher(
+        return AccountCipher(
             DataKeys(
                 key_encryption=self.keeper,
                 store=self.store,
