@@ -15,6 +15,7 @@ from tollkeeper.infra.cli import exits
 from tollkeeper.infra.cli.attempts import attempts
 from tollkeeper.infra.cli.audit import app as audit
 from tollkeeper.infra.cli.complete import complete
+from tollkeeper.infra.cli.credentials import app as credentials
 from tollkeeper.infra.cli.credit import app as credit
 from tollkeeper.infra.cli.demo import demo
 from tollkeeper.infra.cli.doctor import doctor
@@ -132,6 +133,7 @@ for command in _COMMANDS:
 _GROUPS = {
     "keys": keys,
     "secrets": secrets,
+    "credentials": credentials,
     "audit": audit,
     "credit": credit,
     "plans": plans,

@@ -10,6 +10,7 @@ from tollkeeper.application.seal_keys import SealReport
 from tollkeeper.application.verify_audit import AuditCheck
 from tollkeeper.domain.api_keys import ApiKey
 from tollkeeper.domain.audit import AuditEntry, AuditHead
+from tollkeeper.domain.credentials import StoredCredential
 from tollkeeper.domain.key_limits import QuotaUse
 from tollkeeper.domain.key_tokens import display_prefix
 from tollkeeper.domain.leak_reports import ReportedLeak
@@ -45,6 +46,18 @@ def of_key(key: ApiKey, *, at: datetime) -> Document:
             }
             for secret in key.secrets
         ],
+    }
+
+
+def of_credential(credential: StoredCredential) -> Document:
+    """Write what may be known of a credential: whose, for whom, and bound to which place."""
+    return {
+        "id": credential.id,
+        "account": credential.account,
+        "provider": credential.provider,
+        "label": credential.label,
+        "base_url": credential.base_url,
+        "created_at": iso(credential.created_at),
     }
 
 

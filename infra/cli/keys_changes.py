@@ -1,6 +1,5 @@
 """Commands that change a key and leave its token: update, disable, enable, revoke, delete."""
 
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -11,6 +10,7 @@ from tollkeeper.domain.api_keys import ApiKey
 from tollkeeper.domain.errors import InvalidRequest
 from tollkeeper.domain.key_profiles import KeyProfile
 from tollkeeper.infra.cli import exits
+from tollkeeper.infra.cli.confirming import confirmed
 from tollkeeper.infra.cli.documents_keys import of_key
 from tollkeeper.infra.cli.key_options import (
     ACTOR,
@@ -27,7 +27,6 @@ from tollkeeper.infra.cli.key_options import (
     profile_of,
 )
 from tollkeeper.infra.cli.output import note, print_json, say, when
-from tollkeeper.infra.cli.printable import printable
 from tollkeeper.infra.cli.session import load_settings, with_tollkeeper
 
 if TYPE_CHECKING:
@@ -166,7 +165,7 @@ def delete(
 
     Asks before, unless --yes is given. To keep its record, revoke it.
     """
-    if not yes and not _confirmed(key_id):
+    if not yes and not confirmed(f"Delete {key_id} for good?", what="a deleted key"):
         note(f"{key_id} was not deleted")
         raise typer.Exit(exits.FAULTS_FOUND)
     key = _apply(
@@ -176,16 +175,3 @@ def delete(
     )
     if not as_json:
         say(f"deleted {key.id} ({key.display})")
-
-
-def _confirmed(key_id: str) -> bool:
-    """Ask whoever is at the terminal.
-
-    Raises:
-        InvalidRequest: nobody is.
-    """
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise InvalidRequest(
-            "a deleted key cannot be brought back, and there is no terminal to ask at: say --yes"
-        )
-    return typer.confirm(f"Delete {printable(key_id)} for good?", err=True)
